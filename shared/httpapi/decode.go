@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/segue-audio/segue/shared/errs"
+)
+
+// maxBody is the size of a JSON body; nothing of ours needs more.
+const maxBody = 256 << 10
+
+// decode fills a request struct: fields tagged path and query from the URL, the
+// others from the JSON body of a method that has one. Unknown JSON fields are
+// accepted, as the Web API accepts them.
+func decode(r *http.Request, into any) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete {
+		if err := decodeBody(r, into); err != nil {
+			return err
+		}
+	}
+	v := reflect.ValueOf(into).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if name := f.Tag.Get("path"); name != "" {
+			v.Field(i).SetString(r.PathValue(name))
+		}
+		if name := f.Tag.Get("query"); name != "" && r.URL.Query().Has(name) {
+			if err := set(v.Field(i), r.URL.Query().Get(name)); err != nil {
+				return errs.New(errs.Invalid, "query parameter %s: %v", name, err)
+			}
+		}
+	}
+	if c, ok := into.(interface{ Validate() error }); ok {
+		return c.Validate()
+	}
+	return nil
+}
+
+func set(v reflect.Value, s string) error {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", s)
+		}
+		v.SetInt(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		v.SetBool(b)
+	default:
+		return fmt.Errorf("a parameter cannot be read into a %s", v.Type())
+	}
+	return nil
+}
+
+func decodeBody(r *http.Request, into any) error {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || (t != "application/json" && !strings.HasSuffix(t, "+json")) {
+		return errs.New(errs.UnsupportedMedia, "the body must have content type application/json")
+	}
+	d := json.NewDecoder(r.Body)
+	if err := d.Decode(into); err != nil {
+		return bodyError(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errs.New(errs.Invalid, "the body has something after its JSON object, at offset %d", d.InputOffset())
+	}
+	return nil
+}
+
+func bodyError(err error) error {
+	var (
+		syntax *json.SyntaxError
+		typ    *json.UnmarshalTypeError
+		size   *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &size):
+		return errs.New(errs.TooLarge, "the body is larger than %d bytes", size.Limit)
+	case errors.As(err, &syntax):
+		return errs.New(errs.Invalid, "the body is not JSON, at offset %d: %v", syntax.Offset, syntax)
+	case errors.As(err, &typ):
+		return errs.New(errs.Invalid, "field %s, at offset %d: a %s is not a %s", typ.Field, typ.Offset, typ.Value, jsonName(typ.Type))
+	case errors.Is(err, io.EOF):
+		return errs.New(errs.Invalid, "the body is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errs.New(errs.Invalid, "the body ends in the middle of its JSON")
+	}
+	return errs.Wrap(err, errs.Invalid, "the body cannot be read")
+}
+
+func jsonName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "list"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Pointer:
+		return jsonName(t.Elem())
+	}
+	return "number"
+}

@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/segue-audio/segue/shared/config"
+	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/once"
+	"github.com/segue-audio/segue/shared/registry"
+)
+
+// Register makes an HTTP function of routes. Config is the function's
+// configuration, AuthConfig included; ready builds what its routes need.
+func Register[Config any](name string, ready func() error, routes ...Route) {
+	verifier := once.Value(func() (verification, error) {
+		c, err := config.Load[AuthConfig](context.Background())
+		if err != nil {
+			return verification{}, err
+		}
+		return verification{NewVerifier(c, http.DefaultClient, time.Now), c}, nil
+	})
+	f := registry.Function{
+		Name: name, Environment: config.Names[Config](), Ready: ready,
+		HTTP: newHandler(routes, func() (*Verifier, AuthConfig, error) {
+			v, err := verifier()
+			return v.verifier, v.config, err
+		}).ServeHTTP,
+	}
+	for _, r := range routes {
+		f.Routes = append(f.Routes, registry.Route{Method: r.Method, Path: r.Path, Scope: r.Scope})
+	}
+	registry.Add(f)
+}
+
+type verification struct {
+	verifier *Verifier
+	config   AuthConfig
+}
+
+// RegisterJob makes a function that the scheduler calls: any POST runs job
+// once. Who may call it is the platform's to check, as it is for events.
+func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job func(context.Context, Deps) (map[string]int, error)) {
+	handler := middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			WriteError(w, r, errs.New(errs.MethodNotAllowed, "a job is run by POST"))
+			return
+		}
+		// Until its body is read, a request's context does not end with the
+		// connection, and a run that was cut would go on.
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			WriteError(w, r, errs.Wrap(err, errs.Invalid, "the body cannot be read"))
+			return
+		}
+		d, err := deps()
+		if err != nil {
+			WriteError(w, r, notReady(err))
+			return
+		}
+		result, err := job(r.Context(), d)
+		if err != nil {
+			WriteError(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, result)
+	}))
+	registry.Add(registry.Function{
+		Name: name, Environment: config.Names[Config](), HTTP: handler.ServeHTTP,
+		Ready: func() error { _, err := deps(); return err },
+	})
+}
