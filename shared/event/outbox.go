@@ -1,0 +1,156 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/segue-audio/segue/shared/crash"
+	"github.com/segue-audio/segue/shared/gcp"
+)
+
+// The outbox spreads over shards, so that its growing minutes are no hot spot.
+const shards = 8
+
+// publishWithin is how long a request waits for Pub/Sub: an idle instance gets
+// no CPU, so publishing cannot go on behind the answer; what does not make it
+// is left to the relay.
+const publishWithin = time.Second
+
+// Writer is the one way to write what causes events. Die where it may, nothing
+// is lost and no event tells of what did not happen:
+//
+//	before the commit            nothing happened
+//	between commit and publish   the outbox row stays, the relay publishes
+//	between publish and delete   the relay publishes again, under the same id
+type Writer struct {
+	Spanner   *spanner.Client
+	Publisher *Publisher
+	Now       func() time.Time
+}
+
+// Open makes the writer of a function from the process's clients.
+func Open(c gcp.Config) (*Writer, error) {
+	clients := gcp.For(c)
+	spanner, err := clients.Spanner()
+	if err != nil {
+		return nil, err
+	}
+	pubsub, err := clients.PubSub()
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{Spanner: spanner, Publisher: NewPublisher(pubsub), Now: time.Now}, nil
+}
+
+// Write runs a transaction whose events come true with it: change makes its
+// changes in tx and returns what they cause. It may run several times.
+func (w *Writer) Write(ctx context.Context, change func(context.Context, *spanner.ReadWriteTransaction) ([]proto.Message, error)) error {
+	var messages []Message
+	_, err := w.Spanner.ReadWriteTransaction(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
+		events, err := change(ctx, tx)
+		if err != nil {
+			return err
+		}
+		messages = messages[:0]
+		rows := make([]*spanner.Mutation, 0, len(events))
+		for _, e := range events {
+			m, err := New(ctx, e, w.Now())
+			if err != nil {
+				return err
+			}
+			messages = append(messages, m)
+			rows = append(rows, m.insert())
+		}
+		return tx.BufferWrite(rows)
+	})
+	if err != nil {
+		return err
+	}
+	crash.Point("outbox:committed")
+	w.finish(ctx, messages)
+	return nil
+}
+
+// finish publishes and deletes; its failures never fail the request.
+func (w *Writer) finish(ctx context.Context, messages []Message) {
+	if len(messages) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishWithin)
+	defer cancel()
+	sent, err := w.Publisher.Publish(ctx, messages...)
+	if err != nil {
+		slog.WarnContext(ctx, "events are left to the relay", "error", err, "count", len(messages)-len(sent))
+	}
+	crash.Point("outbox:published")
+	if err := w.forget(ctx, sent); err != nil {
+		slog.WarnContext(ctx, "published events stay in the outbox", "error", err, "count", len(sent))
+	}
+}
+
+func (w *Writer) forget(ctx context.Context, messages []Message) error {
+	keys := make([]spanner.Key, len(messages))
+	for i, m := range messages {
+		keys[i] = m.key()
+	}
+	_, err := w.Spanner.Apply(ctx, []*spanner.Mutation{spanner.Delete("Outbox", spanner.KeySetFromKeys(keys...))}, spanner.ApplyAtLeastOnce())
+	return err
+}
+
+func (m Message) key() spanner.Key {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(m.ID))
+	return spanner.Key{int64(h.Sum32() % shards), m.Time.Truncate(time.Minute), m.ID}
+}
+
+func (m Message) insert() *spanner.Mutation {
+	k := m.key()
+	return spanner.Insert("Outbox",
+		[]string{"Shard", "Minute", "EventId", "Topic", "Data", "Traceparent", "CreatedAt"},
+		[]any{k[0], k[1], m.ID, m.Topic, m.Data, m.Trace, m.Time})
+}
+
+// Relay publishes what was written before the given time and is still in the
+// outbox, and says how many messages that were.
+func (w *Writer) Relay(ctx context.Context, before time.Time) (int, error) {
+	messages, err := w.pending(ctx, before)
+	if err != nil {
+		return 0, fmt.Errorf("read the outbox: %w", err)
+	}
+	sent, err := w.Publisher.Publish(ctx, messages...)
+	if len(sent) > 0 {
+		if e := w.forget(ctx, sent); e != nil {
+			return 0, fmt.Errorf("clear the outbox: %w", e)
+		}
+	}
+	return len(sent), err
+}
+
+// relayBatch bounds one run: 500 messages of at most some kilobytes.
+const relayBatch = 500
+
+func (w *Writer) pending(ctx context.Context, before time.Time) ([]Message, error) {
+	ranges := make([]spanner.KeySet, shards)
+	for i := range ranges {
+		// Whole minutes: a row of the minute that before falls in is younger.
+		ranges[i] = spanner.KeyRange{
+			Start: spanner.Key{int64(i)}, End: spanner.Key{int64(i), before.Truncate(time.Minute)}, Kind: spanner.ClosedOpen,
+		}
+	}
+	rows := w.Spanner.Single().ReadWithOptions(ctx, "Outbox", spanner.KeySets(ranges...),
+		[]string{"EventId", "Topic", "Data", "Traceparent", "CreatedAt"}, &spanner.ReadOptions{Limit: relayBatch})
+	var messages []Message
+	err := rows.Do(func(r *spanner.Row) error {
+		var m Message
+		messages = append(messages, m)
+		last := &messages[len(messages)-1]
+		return r.Columns(&last.ID, &last.Topic, &last.Data, &last.Trace, &last.Time)
+	})
+	return messages, err
+}
