@@ -1,0 +1,142 @@
+package probe
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/storage"
+
+	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/event"
+	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/ingest"
+	"github.com/segue-audio/segue/shared/ingest/ffmpeg"
+)
+
+// Deps are what Probe works with.
+type Deps struct {
+	Writer  *event.Writer
+	Uploads *storage.BucketHandle
+	NewID   id.Source
+}
+
+// lengthTolerance allows for the priming and padding that containers count
+// differently; a truncated file lacks more.
+const lengthTolerance = 100 * time.Millisecond
+
+// Probe accepts or refuses the object that n tells of. Until its one
+// transaction commits, nothing is written: die before, and the next delivery
+// starts over; die after, and the outbox holds the requests. Delivered again,
+// it finds the upload accepted and does nothing.
+func Probe(ctx context.Context, n event.Finalized, d Deps) error {
+	uploadID, ok := strings.CutPrefix(n.Object, ingest.Prefix)
+	generation, err := strconv.ParseInt(n.Generation, 10, 64)
+	if !ok || err != nil {
+		slog.WarnContext(ctx, "an object that is no upload", "object", n.Object, "generation", n.Generation)
+		return nil
+	}
+	u, err := ingest.Read(ctx, d.Writer.Spanner.Single(), uploadID)
+	if errs.CodeOf(err) == errs.NotFound {
+		slog.WarnContext(ctx, "an object of an upload that was never announced", "object", n.Object)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if u.Status != ingest.Waiting {
+		return nil
+	}
+	f, err := d.examine(ctx, u, generation)
+	var bad *ffmpeg.ErrFile
+	switch {
+	case errors.As(err, &bad):
+		return ingest.Fail(ctx, d.Writer.Spanner, u.ID, generation, bad.Reason)
+	case err != nil:
+		return err
+	}
+	return d.accept(ctx, u.ID, generation, f)
+}
+
+// file is what examine finds out.
+type file struct {
+	ffmpeg.Info
+	sha256  []byte
+	samples int64
+}
+
+func (f file) length() time.Duration {
+	return time.Duration(float64(f.samples) / float64(f.SampleRate) * float64(time.Second))
+}
+
+// examine downloads and decodes the file. *ffmpeg.ErrFile says what is wrong
+// with it, in words for the label.
+func (d Deps) examine(ctx context.Context, u *ingest.Upload, generation int64) (file, error) {
+	var f file
+	attrs, err := d.Uploads.Object(u.Object).Generation(generation).Attrs(ctx)
+	if errors.Is(err, storage.ErrObjectNotExist) {
+		return f, &ffmpeg.ErrFile{Reason: "the uploaded file is gone"}
+	}
+	if err != nil {
+		return f, fmt.Errorf("look up %s: %w", u.Object, err)
+	}
+	switch {
+	case attrs.Size == 0:
+		return f, refuse("the file is empty")
+	case attrs.Size != u.Size:
+		return f, refuse("the file has %d bytes, but %d were announced", attrs.Size, u.Size)
+	case attrs.Size > ingest.MaxSize:
+		return f, refuse("the file is larger than %d bytes", ingest.MaxSize)
+	}
+	dir, err := os.MkdirTemp("", "probe-*")
+	if err != nil {
+		return f, err
+	}
+	defer os.RemoveAll(dir)
+	path, sum := filepath.Join(dir, "upload"), sha256.New()
+	if err := ingest.Download(ctx, d.Uploads, u.Object, generation, path, sum); err != nil {
+		return f, err
+	}
+	f.sha256 = sum.Sum(nil)
+	return f, f.decode(ctx, path)
+}
+
+func (f *file) decode(ctx context.Context, path string) error {
+	var err error
+	var bad *ffmpeg.ErrFile
+	if f.Info, err = ffmpeg.Inspect(ctx, path); errors.As(err, &bad) {
+		return refuse("not audio of a kind that is accepted (FLAC, WAV, MP3, Ogg Vorbis, Opus, M4A): %s", bad.Reason)
+	}
+	if err != nil {
+		return err
+	}
+	if f.Duration > ingest.MaxDuration {
+		return refuse("the audio is longer than %s", ingest.MaxDuration)
+	}
+	if f.samples, err = ffmpeg.CountSamples(ctx, path); errors.As(err, &bad) {
+		return refuse("the audio is corrupt or truncated: decoding stops after %s: %s", f.length().Round(time.Millisecond), bad.Reason)
+	}
+	if err != nil {
+		return err
+	}
+	switch length := f.length(); {
+	case f.samples == 0:
+		return refuse("the file has no audio in it")
+	case length > ingest.MaxDuration:
+		return refuse("the audio is longer than %s", ingest.MaxDuration)
+	case f.Duration > 0 && (f.Duration-length).Abs() > lengthTolerance:
+		return refuse("the audio is truncated: it is %s long, its container says %s", length.Round(time.Millisecond), f.Duration.Round(time.Millisecond))
+	}
+	return nil
+}
+
+func refuse(format string, args ...any) error {
+	return &ffmpeg.ErrFile{Reason: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,148 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cloud.google.com/go/storage"
+
+	"github.com/segue-audio/segue/shared/crash"
+	"github.com/segue-audio/segue/shared/event"
+	"github.com/segue-audio/segue/shared/event/eventpb"
+	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/ingest"
+	"github.com/segue-audio/segue/shared/ingest/ffmpeg"
+	"github.com/segue-audio/segue/shared/playback"
+)
+
+// Deps are what Transcode works with.
+type Deps struct {
+	Writer  *event.Writer
+	Keys    *playback.Wrapper
+	Cipher  playback.Scheme
+	Now     func() time.Time
+	NewID   id.Source
+	Uploads *storage.BucketHandle
+	Audio   *storage.BucketHandle
+}
+
+// lengthTolerance is how many samples a rendition may differ from its source:
+// 50 ms, since an AAC file's last frame is padded.
+const lengthTolerance = ffmpeg.SampleRate / 20
+
+// Transcode makes the rendition that m asks for. Die where it may:
+//
+//	after the attempt's row     the lease runs out, a retry takes a new folder and key
+//	after some objects          the same; publish deletes the folder of the dead attempt
+//	after the row is complete   the outbox holds the event, the relay publishes it
+//
+// Delivered again, or twice at once, it does nothing where a complete attempt
+// exists, and asks to be delivered later where another is at work.
+func Transcode(ctx context.Context, m *eventpb.TranscodeRequested, d Deps) error {
+	a, key, err := d.begin(ctx, m)
+	if err != nil || a == nil {
+		return err
+	}
+	crash.Point("transcode:leased")
+	leased, stop := d.keepLease(ctx, a)
+	defer stop()
+	if err := d.work(leased, m, a, key); err != nil {
+		stop()
+		d.abandon(ctx, a)
+		var file *ffmpeg.ErrFile
+		if errors.As(err, &file) {
+			// The probe decoded this file to its end, but an encoder refuses it.
+			reason := fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason)
+			return ingest.Fail(ctx, d.Writer.Spanner, m.GetUploadId(), m.GetGeneration(), reason)
+		}
+		return err
+	}
+	crash.Point("transcode:objects-written")
+	return d.complete(ctx, m, a)
+}
+
+func (d Deps) work(ctx context.Context, m *eventpb.TranscodeRequested, a *ingest.Attempt, key []byte) error {
+	dir, err := os.MkdirTemp("", "transcode-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	source, encoded := filepath.Join(dir, "source"), filepath.Join(dir, "encoded")
+	if err := ingest.Download(ctx, d.Uploads, m.GetObject(), m.GetGeneration(), source, nil); err != nil {
+		return err
+	}
+	if err := ffmpeg.Encode(ctx, source, encoded, a.Rendition); err != nil {
+		return err
+	}
+	e, err := ffmpeg.Measure(ctx, encoded)
+	if err != nil {
+		return err
+	}
+	total := ffmpeg.TotalSamples(m.GetSourceSamples(), int64(m.GetSourceSampleRate()))
+	if off := e.Samples - total; off > lengthTolerance || off < -lengthTolerance {
+		return fmt.Errorf("rendition %s has %d samples, its source makes %d", a.Rendition, e.Samples, total)
+	}
+	a.HeadSize, a.Delay, a.TotalSamples, a.SampleRate = e.HeadSize, e.Delay, total, ffmpeg.SampleRate
+	return d.store(ctx, a, encoded, key)
+}
+
+// store encrypts the file into the attempt's folder and writes its hashes.
+func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key []byte) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var sealed *playback.Sealer
+	err = d.put(ctx, a.Folder+playback.DataObject, func(w *storage.Writer) error {
+		if sealed, err = playback.NewSealer(w, key); err != nil {
+			return err
+		}
+		if _, err := sealed.ReadFrom(f); err != nil {
+			return err
+		}
+		return sealed.Close()
+	})
+	if err != nil {
+		return err
+	}
+	crash.Point("transcode:data-written")
+	sum := sealed.Sum()
+	a.Size, a.Sha256 = sealed.Size(), sum[:]
+	return d.put(ctx, a.Folder+playback.HashesObject, func(w *storage.Writer) error {
+		_, err := w.Write(sealed.Hashes())
+		return err
+	})
+}
+
+// put writes one object that must not exist yet, whole or not at all.
+func (d Deps) put(ctx context.Context, name string, write func(*storage.Writer) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // before Close, this abandons the object
+	w := d.Audio.Object(name).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
+	w.ContentType = "application/octet-stream"
+	// One request that streams: the file is on disk, a retry starts over anyway.
+	w.ChunkSize = 0
+	if err := write(w); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// abandon removes what a failed attempt left, so that a retry need not wait for
+// its lease. When that fails too, the lease runs out by itself.
+func (d Deps) abandon(ctx context.Context, a *ingest.Attempt) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
+		slog.WarnContext(ctx, "a failed attempt is left to publish", "attempt", a.ID, "error", err)
+	}
+}

@@ -1,0 +1,164 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
+
+	"github.com/segue-audio/segue/shared/id"
+)
+
+// Draft is a track to be: what is known of it before it can be played.
+type Draft struct {
+	LabelID  string // the account that uploaded it
+	UploadID string
+
+	Title        string
+	Artists      []string
+	Album        string // "": a single, named after its track
+	AlbumArtists []string
+	Label        string
+	Copyrights   []string
+	Genres       []string
+	ReleaseDate  Date
+	DiscNumber   int64
+	TrackNumber  int64
+	Credits      []Credit
+	Explicit     bool
+	ISRC         string
+	Markets      []string
+
+	DurationMs       int64
+	SourceSha256     []byte
+	SourceSamples    int64
+	SourceSampleRate int64
+}
+
+// Credit is somebody's part in a track.
+type Credit struct {
+	Name string `json:"name"`
+	Role string `json:"role"`
+}
+
+// Add writes the draft as a track in state processing, in tx. Artists and album
+// that the label has already are found by their folded names: the reads lock
+// the names' index rows, so that concurrent transactions cannot both create.
+func (d Draft) Add(ctx context.Context, tx *spanner.ReadWriteTransaction, newID id.Source) (track string, err error) {
+	a := adder{Draft: d, tx: tx, newID: newID, artists: map[string]string{}}
+	album, err := a.album(ctx)
+	if err != nil {
+		return "", err
+	}
+	track = newID()
+	a.insert("Tracks", map[string]any{
+		"TrackId": track, "LabelId": d.LabelID, "AlbumId": album, "UploadId": d.UploadID, "State": StateProcessing,
+		"Title": d.Title, "DiscNumber": max(d.DiscNumber, 1), "TrackNumber": max(d.TrackNumber, 1), "DurationMs": d.DurationMs,
+		"Explicit": d.Explicit, "Isrc": d.ISRC, "Markets": list(d.Markets), "SourceSha256": d.SourceSha256,
+		"SourceSamples": d.SourceSamples, "SourceSampleRate": d.SourceSampleRate,
+		"CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
+	})
+	for i, name := range d.Artists {
+		artist, err := a.artist(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		a.insert("Credits", map[string]any{"TrackId": track, "Role": RoleMainArtist, "Position": i, "Name": name, "ArtistId": artist})
+	}
+	for i, c := range d.Credits {
+		a.insert("Credits", map[string]any{"TrackId": track, "Role": c.Role, "Position": i, "Name": c.Name})
+	}
+	return track, tx.BufferWrite(a.rows)
+}
+
+type adder struct {
+	Draft
+	tx      *spanner.ReadWriteTransaction
+	newID   id.Source
+	rows    []*spanner.Mutation
+	artists map[string]string // folded name → id, of this transaction
+}
+
+func (a *adder) insert(table string, row map[string]any) {
+	a.rows = append(a.rows, spanner.InsertMap(table, row))
+}
+
+// artist finds or creates one of the label's artists.
+func (a *adder) artist(ctx context.Context, name string) (string, error) {
+	key := Fold(name)
+	if known, ok := a.artists[key]; ok {
+		return known, nil
+	}
+	artist, err := a.find(ctx, "Artists", "ArtistsByName", spanner.Key{a.LabelID, key}, "ArtistId")
+	if err != nil {
+		return "", fmt.Errorf("find artist %q: %w", name, err)
+	}
+	if artist == "" {
+		artist = a.newID()
+		a.insert("Artists", map[string]any{
+			"ArtistId": artist, "LabelId": a.LabelID, "Name": name, "NameKey": key,
+			"CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
+		})
+	}
+	a.artists[key] = artist
+	return artist, nil
+}
+
+// album finds or creates the album; what it says of itself comes from the
+// first track that names it.
+func (a *adder) album(ctx context.Context) (string, error) {
+	name, kind := a.Album, "album"
+	if name == "" {
+		name, kind = a.Title, "single"
+	}
+	by := a.AlbumArtists
+	if len(by) == 0 {
+		by = a.Artists
+	}
+	keys := sha256.New()
+	for _, n := range by {
+		keys.Write([]byte(Fold(n) + "\x00"))
+	}
+	artistKey := keys.Sum(nil)
+	album, err := a.find(ctx, "Albums", "AlbumsByName", spanner.Key{a.LabelID, artistKey, Fold(name)}, "AlbumId")
+	if err != nil || album != "" {
+		return album, err
+	}
+	album = a.newID()
+	a.insert("Albums", map[string]any{
+		"AlbumId": album, "LabelId": a.LabelID, "Name": name, "NameKey": Fold(name), "ArtistKey": artistKey, "AlbumType": kind,
+		"ReleaseDate": string(a.ReleaseDate), "ReleaseDatePrecision": a.ReleaseDate.Precision(), "LabelName": a.Label,
+		"Copyrights": list(a.Copyrights), "Genres": list(a.Genres),
+		"CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
+	})
+	for i, n := range by {
+		artist, err := a.artist(ctx, n)
+		if err != nil {
+			return "", err
+		}
+		a.insert("AlbumArtists", map[string]any{"AlbumId": album, "Position": i, "ArtistId": artist, "Name": n})
+	}
+	return album, nil
+}
+
+func (a *adder) find(ctx context.Context, table, index string, key spanner.Key, column string) (string, error) {
+	row, err := a.tx.ReadRowUsingIndex(ctx, table, index, key, []string{column})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var found string
+	return found, row.Columns(&found)
+}
+
+// list keeps a nil slice from becoming a NULL array.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/segue-audio/segue/shared/playback"
+)
+
+// SampleRate of every rendition, in Hz; all are stereo.
+const SampleRate = 44100
+
+// Encode makes a rendition of a file. The output is the same, bit for bit, for
+// the same input and ffmpeg, and carries no metadata.
+func Encode(ctx context.Context, in, out string, r playback.Rendition) error {
+	args := append([]string{"-nostdin", "-v", "error", "-xerror", "-y"}, input(in)...)
+	args = append(args, "-map", "0:a:0", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact",
+		// Time runs with the samples: files with a gap or a step back in their
+		// timestamps, as some encoders leave them, would be refused by the muxer.
+		"-af", "asetpts=N/SR/TB", "-ac", "2", "-ar", strconv.Itoa(SampleRate), "-b:a", fmt.Sprintf("%dk", r.Bitrate))
+	switch r.Format {
+	case playback.Ogg:
+		args = append(args, "-c:a", "libvorbis", "-f", "ogg", out)
+	case playback.AAC:
+		// Fragments of 2 s under one index, so that a player can seek and change
+		// quality at a fragment. The muxer must seek in its output: no pipe. The
+		// edit list that trims the end is in units of the movie's timescale, so
+		// that must be samples for it to be exact.
+		args = append(args, "-c:a", "aac", "-movflags", "+delay_moov+default_base_moof+global_sidx",
+			"-movie_timescale", strconv.Itoa(SampleRate), "-frag_duration", "2000000", "-f", "mp4", out)
+	default:
+		return fmt.Errorf("format %q is not one that renditions have", r.Format)
+	}
+	_, err := run(ctx, nil, "ffmpeg", args...)
+	return err
+}
+
+// TotalSamples is how many samples per channel a rendition plays of a source of
+// n samples: the resampler rounds up.
+func TotalSamples(n, sampleRate int64) int64 {
+	return (n*SampleRate + sampleRate - 1) / sampleRate
+}
+
+// Encoded is what a player needs to know of a rendition.
+type Encoded struct {
+	Size int64
+	// Samples that the container announces. Of files shorter than a fragment it
+	// counts the encoder's delay in.
+	Samples int64
+	Delay   int64 // samples before the first that is heard
+	// HeadSize is how many bytes hold the first 30 seconds.
+	HeadSize int64
+}
+
+const headSeconds = 30
+
+// Measure reads a rendition that Encode made.
+func Measure(ctx context.Context, file string) (Encoded, error) {
+	stat, err := os.Stat(file)
+	if err != nil {
+		return Encoded{}, err
+	}
+	// One second beyond the head: its end is where the next packet begins.
+	p, _, err := probe(ctx, append(input(file), "-select_streams", "a:0", "-show_entries",
+		"stream=codec_name,sample_rate,start_pts,duration_ts:packet=pts,pos", "-read_intervals", fmt.Sprintf("%%+%d", headSeconds+1)))
+	if err != nil {
+		return Encoded{}, err
+	}
+	if len(p.Streams) != 1 || p.Streams[0].SampleRate != strconv.Itoa(SampleRate) || p.Streams[0].DurationTS <= 0 {
+		return Encoded{}, errors.New("the encoded file has no audio of the expected sample rate")
+	}
+	e := Encoded{
+		Size: stat.Size(), HeadSize: stat.Size(), Samples: p.Streams[0].DurationTS, Delay: max(-p.Streams[0].StartPTS, 0),
+	}
+	for _, packet := range p.Packets {
+		if packet.PTS >= headSeconds*SampleRate {
+			// Several packets share an Ogg page and so its position: the head
+			// ends with the page before.
+			pos, err := strconv.ParseInt(packet.Pos, 10, 64)
+			if err != nil {
+				return e, fmt.Errorf("position %q of a packet: %w", packet.Pos, err)
+			}
+			e.HeadSize = pos
+			break
+		}
+	}
+	return e, nil
+}

@@ -1,0 +1,116 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Info is what a file says of itself.
+type Info struct {
+	Container  string
+	Codec      string
+	SampleRate int64
+	Channels   int
+	// Duration by the container; 0 where it does not know.
+	Duration time.Duration
+	// Tags of the container and of its audio stream, keys in lower case.
+	Tags map[string]string
+}
+
+type probed struct {
+	Streams []struct {
+		CodecName  string            `json:"codec_name"`
+		SampleRate string            `json:"sample_rate"`
+		Channels   int               `json:"channels"`
+		Duration   string            `json:"duration"`
+		Tags       map[string]string `json:"tags"`
+		// Of the files that we made:
+		StartPTS   int64 `json:"start_pts"`
+		DurationTS int64 `json:"duration_ts"`
+	} `json:"streams"`
+	Format struct {
+		Name     string            `json:"format_name"`
+		Duration string            `json:"duration"`
+		Tags     map[string]string `json:"tags"`
+	} `json:"format"`
+	Packets []struct {
+		PTS int64  `json:"pts"`
+		Pos string `json:"pos"`
+	} `json:"packets"`
+}
+
+// Inspect reads a file's headers.
+func Inspect(ctx context.Context, file string) (Info, error) {
+	p, messages, err := probe(ctx, append(input(file), "-select_streams", "a:0", "-show_streams", "-show_format"))
+	if err != nil {
+		return Info{}, err
+	}
+	if len(p.Streams) == 0 {
+		return Info{}, &ErrFile{"it has no audio stream"}
+	}
+	s := p.Streams[0]
+	info := Info{Container: p.Format.Name, Codec: s.CodecName, Channels: s.Channels, Tags: map[string]string{}}
+	info.SampleRate, err = strconv.ParseInt(s.SampleRate, 10, 64)
+	if err != nil || info.SampleRate <= 0 || s.Channels <= 0 || s.CodecName == "" {
+		return Info{}, &ErrFile{"its audio stream has no codec, sample rate or channels that are known"}
+	}
+	// Without a frame count, an MP3's duration is guessed from its size.
+	if !strings.Contains(messages, "Estimating duration from bitrate") {
+		info.Duration = max(seconds(p.Format.Duration), seconds(s.Duration))
+	}
+	for _, tags := range []map[string]string{p.Format.Tags, s.Tags} {
+		for k, v := range tags {
+			// NULs and bytes that are not UTF-8 would not survive storing.
+			v = strings.ToValidUTF8(strings.ReplaceAll(v, "\x00", " "), "\uFFFD")
+			if v = strings.TrimSpace(v); v != "" {
+				info.Tags[strings.ToLower(k)] = v
+			}
+		}
+	}
+	return info, nil
+}
+
+func probe(ctx context.Context, args []string) (p probed, messages string, err error) {
+	var out bytes.Buffer
+	messages, err = run(ctx, &out, "ffprobe", append([]string{"-v", "warning", "-of", "json"}, args...)...)
+	if err != nil {
+		return p, messages, err
+	}
+	if err := json.Unmarshal(out.Bytes(), &p); err != nil {
+		return p, messages, fmt.Errorf("ffprobe's answer: %w", err)
+	}
+	return p, messages, nil
+}
+
+func seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f < 0 || f > math.MaxInt32 {
+		return 0
+	}
+	return time.Duration(f * float64(time.Second))
+}
+
+// CountSamples decodes the whole file and counts its samples per channel; a
+// file that does not decode to its end is ErrFile.
+func CountSamples(ctx context.Context, file string) (int64, error) {
+	var n counter
+	args := append([]string{"-nostdin", "-v", "error", "-xerror"}, input(file)...)
+	_, err := run(ctx, &n, "ffmpeg", append(args, "-map", "0:a:0", "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1")...)
+	return int64(n) / 2, err
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+var _ io.Writer = (*counter)(nil)

@@ -1,0 +1,94 @@
+// Package ffmpeg runs ffmpeg and ffprobe on files that strangers sent: local
+// files only, known containers only, within a time limit. It tells a file that
+// cannot be used (ErrFile) from a run that may succeed another time.
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// ErrFile means that the file itself is at fault: trying again cannot help.
+type ErrFile struct{ Reason string }
+
+func (e *ErrFile) Error() string { return e.Reason }
+
+// limit leaves a function of 540 s the time to record what happened.
+const limit = 500 * time.Second
+
+// demuxers are those of FLAC, WAV, MP3, Ogg (Vorbis, Opus, FLAC) and M4A. The
+// list keeps playlists and scripts out, which make ffmpeg open other files.
+const demuxers = "flac,wav,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2"
+
+// input are the options before any input: nothing but the named file is opened.
+func input(file string) []string {
+	return []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxers, "-i", "file:" + file}
+}
+
+// run runs a program and returns its messages; its output goes to out.
+func run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var stderr tail
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdout, cmd.Stderr = out, &stderr
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return stderr.String(), nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("%s was cut: %w", program, context.Cause(ctx))
+	case errors.As(err, &exit) && exit.ExitCode() > 0 && !stderr.blamesSystem():
+		// An exit code is ffmpeg's own verdict; a signal would be the system's.
+		return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
+	}
+	return "", fmt.Errorf("%s: %w: %s", program, err, stderr.lastLine())
+}
+
+// tail keeps the end of what is written to it: a broken file can make ffmpeg
+// write a message per frame.
+type tail struct{ b bytes.Buffer }
+
+const tailSize = 8 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b.Write(p)
+	if t.b.Len() > 2*tailSize {
+		t.b.Next(t.b.Len() - tailSize)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return t.b.String() }
+
+// blamesSystem says whether ffmpeg gave up for want of something of ours.
+func (t *tail) blamesSystem() bool {
+	for _, want := range []string{"No space left on device", "Cannot allocate memory", "Too many open files"} {
+		if strings.Contains(t.b.String(), want) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	source = regexp.MustCompile(`^\[[^\]]*\] `)
+	path   = regexp.MustCompile(`(file:)?/\S+`)
+)
+
+// lastLine is the last message without what only this machine knows: the
+// addresses of ffmpeg's objects and the file's temporary path.
+func (t *tail) lastLine() string {
+	lines := strings.Split(strings.TrimSpace(t.b.String()), "\n")
+	last := source.ReplaceAllString(strings.ToValidUTF8(lines[len(lines)-1], "?"), "")
+	return strings.TrimSpace(path.ReplaceAllString(last, "the file"))
+}

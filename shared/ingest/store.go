@@ -1,0 +1,103 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
+
+	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/errs"
+)
+
+var uploadColumns = []string{
+	"UploadId", "LabelId", "Object", "Generation", "Filename", "ContentType", "Size", "AllowDuplicate", "Metadata",
+	"Status", "Reason", "TrackId", "DuplicateOf", "ExpiresAt",
+}
+
+// reader is a transaction or a single read.
+type reader interface {
+	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
+}
+
+// Read reads an upload by its id.
+func Read(ctx context.Context, r reader, id string) (*Upload, error) {
+	row, err := r.ReadRow(ctx, "Uploads", spanner.Key{id}, uploadColumns)
+	if spanner.ErrCode(err) == codes.NotFound {
+		return nil, errs.New(errs.NotFound, "there is no upload %s", id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read upload %s: %w", id, err)
+	}
+	var (
+		u                  Upload
+		generation         spanner.NullInt64
+		track, duplicateOf spanner.NullString
+		metadata           string
+	)
+	err = row.Columns(&u.ID, &u.LabelID, &u.Object, &generation, &u.Filename, &u.ContentType, &u.Size, &u.AllowDuplicate,
+		&metadata, (*string)(&u.Status), &u.Reason, &track, &duplicateOf, &u.ExpiresAt)
+	if err != nil {
+		return nil, fmt.Errorf("read upload %s: %w", id, err)
+	}
+	u.Generation, u.TrackID, u.DuplicateOf = generation.Int64, track.StringVal, duplicateOf.StringVal
+	if err := json.Unmarshal([]byte(metadata), &u.Metadata); err != nil {
+		return nil, fmt.Errorf("metadata of upload %s: %w", id, err)
+	}
+	return &u, nil
+}
+
+// Insert writes a new upload.
+func (u *Upload) Insert() (*spanner.Mutation, error) {
+	metadata, err := json.Marshal(u.Metadata)
+	if err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	return spanner.InsertMap("Uploads", map[string]any{
+		"UploadId": u.ID, "LabelId": u.LabelID, "Object": u.Object, "Filename": u.Filename, "ContentType": u.ContentType,
+		"Size": u.Size, "AllowDuplicate": u.AllowDuplicate, "Metadata": string(metadata), "Status": string(Waiting),
+		"Reason": "", "ExpiresAt": u.ExpiresAt, "CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
+	}), nil
+}
+
+// Update writes what changes of an upload: status, reason, track, generation.
+func (u *Upload) Update() *spanner.Mutation {
+	null := func(s string) spanner.NullString { return spanner.NullString{StringVal: s, Valid: s != ""} }
+	return spanner.UpdateMap("Uploads", map[string]any{
+		"UploadId": u.ID, "Status": string(u.Status), "Reason": u.Reason, "TrackId": null(u.TrackID), "DuplicateOf": null(u.DuplicateOf),
+		"Generation": spanner.NullInt64{Int64: u.Generation, Valid: u.Generation != 0}, "UpdatedAt": spanner.CommitTimestamp,
+	})
+}
+
+// Settled says whether the upload has come to an end.
+func (u *Upload) Settled() bool {
+	return u.Status == Playable || u.Status == Failed || u.Status == Duplicate
+}
+
+// Fail ends an upload, and its track if it has one, for a reason that its label
+// can read. An upload that is already settled stays as it is.
+func Fail(ctx context.Context, client *spanner.Client, id string, generation int64, reason string) error {
+	_, err := client.ReadWriteTransaction(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
+		u, err := Read(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if u.Settled() || (u.Generation != 0 && u.Generation != generation) {
+			return nil
+		}
+		u.Status, u.Reason, u.Generation = Failed, reason, generation
+		rows := []*spanner.Mutation{u.Update()}
+		if u.TrackID != "" {
+			rows = append(rows, spanner.UpdateMap("Tracks", map[string]any{
+				"TrackId": u.TrackID, "State": catalog.StateFailed, "UpdatedAt": spanner.CommitTimestamp,
+			}))
+		}
+		return tx.BufferWrite(rows)
+	})
+	if err != nil {
+		return fmt.Errorf("record that upload %s failed: %w", id, err)
+	}
+	return nil
+}

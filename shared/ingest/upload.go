@@ -1,0 +1,167 @@
+// Package ingest is the domain of uploads: what a label may send, what becomes
+// of it, and how both are stored. The work itself (probe, transcode, publish)
+// is in functions/ingest.
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/segue-audio/segue/shared/catalog"
+)
+
+// Limits of an upload.
+const (
+	MaxSize     = 1 << 30 // bytes
+	MaxDuration = 2 * time.Hour
+	maxName     = 500 // characters of a name or title
+	maxList     = 100
+)
+
+// Status is where an upload stands.
+type Status string
+
+// The statuses. Failed and Duplicate are ends, as Playable is.
+const (
+	Waiting    Status = "waiting"    // for its bytes
+	Processing Status = "processing" // accepted, renditions are being made
+	Playable   Status = "playable"
+	Failed     Status = "failed"
+	Duplicate  Status = "duplicate"
+)
+
+// Upload is one file on its way into the catalogue.
+type Upload struct {
+	ID             string
+	LabelID        string
+	Object         string // in the uploads bucket
+	Generation     int64  // of the accepted object; 0 while waiting
+	Filename       string
+	ContentType    string
+	Size           int64
+	AllowDuplicate bool
+	Metadata       Metadata
+	Status         Status
+	Reason         string
+	TrackID        string
+	DuplicateOf    string
+	ExpiresAt      time.Time
+}
+
+// Metadata is what the label says of the track; it goes before the file's tags.
+type Metadata struct {
+	Title        string           `json:"title,omitempty"`
+	Artists      []string         `json:"artists,omitempty"`
+	Album        string           `json:"album,omitempty"`
+	AlbumArtists []string         `json:"album_artists,omitempty"`
+	DiscNumber   int64            `json:"disc_number,omitempty"`
+	TrackNumber  int64            `json:"track_number,omitempty"`
+	Credits      []catalog.Credit `json:"credits,omitempty"`
+	Genres       []string         `json:"genres,omitempty"`
+	Label        string           `json:"label,omitempty"`
+	Markets      []string         `json:"markets,omitempty"`
+	ISRC         string           `json:"isrc,omitempty"`
+	Explicit     bool             `json:"explicit,omitempty"`
+	ReleaseDate  string           `json:"release_date,omitempty"`
+	Copyrights   []string         `json:"copyrights,omitempty"`
+}
+
+// contentTypes are the media types that files of the accepted containers go by.
+var contentTypes = []string{
+	"audio/flac", "audio/x-flac",
+	"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave",
+	"audio/mpeg", "audio/mp3",
+	"audio/ogg", "application/ogg", "audio/opus", "audio/vorbis",
+	"audio/mp4", "audio/m4a", "audio/x-m4a",
+}
+
+// Check says everything that is wrong with what a client asks to upload.
+func (u *Upload) Check() error {
+	var errs []error
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	u.Filename = path.Base(strings.ReplaceAll(u.Filename, `\`, "/"))
+	bad(u.Filename == "." || u.Filename == "/", "filename is empty")
+	bad(!utf8.ValidString(u.Filename) || utf8.RuneCountInString(u.Filename) > maxName, "filename is not text of at most %d characters", maxName)
+	bad(!slices.Contains(contentTypes, u.ContentType), "content_type %q is none of %s", u.ContentType, strings.Join(contentTypes, ", "))
+	bad(u.Size < 0, "size is negative")
+	bad(u.Size > MaxSize, "size %d is above the limit of %d bytes (1 GiB)", u.Size, MaxSize)
+	return errors.Join(append(errs, u.Metadata.check()...)...)
+}
+
+func (m *Metadata) check() []error {
+	var errs []error
+	text := func(field string, values ...string) {
+		for _, v := range values {
+			if !utf8.ValidString(v) || utf8.RuneCountInString(v) > maxName || strings.ContainsRune(v, 0) {
+				errs = append(errs, fmt.Errorf("metadata.%s is not text of at most %d characters", field, maxName))
+			}
+		}
+		if len(values) > maxList {
+			errs = append(errs, fmt.Errorf("metadata.%s has more than %d entries", field, maxList))
+		}
+	}
+	names := func(field string, values []string) {
+		text(field, values...)
+		if slices.ContainsFunc(values, func(s string) bool { return strings.TrimSpace(s) == "" }) {
+			errs = append(errs, fmt.Errorf("metadata.%s has an empty entry", field))
+		}
+	}
+	text("title", m.Title)
+	text("album", m.Album)
+	text("label", m.Label)
+	names("artists", m.Artists)
+	names("album_artists", m.AlbumArtists)
+	names("genres", m.Genres)
+	names("copyrights", m.Copyrights)
+	for _, c := range m.Credits {
+		names("credits.name", []string{c.Name})
+		if !slices.Contains(creditRoles, c.Role) {
+			errs = append(errs, fmt.Errorf("metadata.credits: role %q is none of %s", c.Role, strings.Join(creditRoles, ", ")))
+		}
+	}
+	if len(m.Credits) > maxList {
+		errs = append(errs, fmt.Errorf("metadata.credits has more than %d entries", maxList))
+	}
+	if m.DiscNumber < 0 || m.TrackNumber < 0 || m.DiscNumber > 9999 || m.TrackNumber > 9999 {
+		errs = append(errs, errors.New("metadata.disc_number and track_number are between 1 and 9999"))
+	}
+	return append(errs, m.checkCodes()...)
+}
+
+// creditRoles are the parts that a credit may name. Main artists are not among
+// them: those are in artists.
+var creditRoles = []string{"performer", "featured_artist", "composer", "lyricist", "writer", "arranger", "producer", "engineer", "mixer", "remixer"}
+
+func (m *Metadata) checkCodes() []error {
+	var errs []error
+	if m.ISRC != "" {
+		isrc, err := catalog.ParseISRC(m.ISRC)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("metadata.isrc: %w", err))
+		}
+		m.ISRC = isrc
+	}
+	if m.ReleaseDate != "" {
+		if _, err := catalog.ParseDate(m.ReleaseDate); err != nil {
+			errs = append(errs, fmt.Errorf("metadata.release_date: %w", err))
+		}
+	}
+	for _, market := range m.Markets {
+		if _, err := catalog.ParseMarket(market); err != nil {
+			errs = append(errs, fmt.Errorf("metadata.markets: %w", err))
+		}
+	}
+	return errs
+}
+
+// Prefix of an upload's object in the uploads bucket; its id follows.
+const Prefix = "uploads/"
