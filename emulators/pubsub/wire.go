@@ -1,0 +1,118 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/segue-audio/segue/functions"
+)
+
+const (
+	// DeadLetterTopic receives what no delivery got done.
+	DeadLetterTopic = "dead-letter"
+	// DeadLetterInspect is the pull subscription that keeps dead letters.
+	DeadLetterInspect = "dead-letter-inspect"
+
+	// The longest that Pub/Sub has: a later answer does not acknowledge.
+	ackDeadline = 600 * time.Second
+	maxAttempts = 10
+	// Production waits from 10 s to 600 s. Here a developer waits: with this
+	// policy the emulator retries after a second, then every three.
+	minBackoff = time.Second
+	maxBackoff = 3 * time.Second
+)
+
+// Wire makes what the manifest needs in the emulator at host: every topic, the
+// dead letters, and for each event function a push subscription of the
+// function's name to pushURL(name). What exists already stays, but for the push
+// URL, which follows pushURL.
+func Wire(ctx context.Context, host, project string, m *functions.Manifest, pushURL func(function string) string) error {
+	client, err := dial(ctx, host, project)
+	if err != nil {
+		return fmt.Errorf("wire Pub/Sub: %w", err)
+	}
+	w := wiring{client: client, project: project, attempts: maxAttempts, minBackoff: minBackoff, maxBackoff: maxBackoff}
+	if err := errors.Join(w.wire(ctx, m, pushURL), client.Close()); err != nil {
+		return fmt.Errorf("wire Pub/Sub: %w", err)
+	}
+	return nil
+}
+
+func dial(ctx context.Context, host, project string) (*pubsub.Client, error) {
+	return pubsub.NewClient(ctx, project, option.WithEndpoint(host), option.WithoutAuthentication(), option.WithTelemetryDisabled(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+}
+
+type wiring struct {
+	client     *pubsub.Client
+	project    string
+	attempts   int32
+	minBackoff time.Duration
+	maxBackoff time.Duration
+}
+
+func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(string) string) error {
+	for _, t := range append([]functions.Topic{{Name: DeadLetterTopic}}, m.Topics...) {
+		_, err := w.client.TopicAdminClient.CreateTopic(ctx, &pubsubpb.Topic{Name: w.topic(t.Name)})
+		if err != nil && status.Code(err) != codes.AlreadyExists {
+			return fmt.Errorf("topic %s: %w", t.Name, err)
+		}
+	}
+	if err := w.subscribe(ctx, &pubsubpb.Subscription{
+		Name: w.subscription(DeadLetterInspect), Topic: w.topic(DeadLetterTopic), AckDeadlineSeconds: int32(ackDeadline.Seconds()),
+	}); err != nil {
+		return err
+	}
+	for _, f := range m.Functions {
+		if f.Kind != functions.Event {
+			continue
+		}
+		if err := w.subscribe(ctx, w.push(f, pushURL(f.Name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w wiring) push(f functions.Function, url string) *pubsubpb.Subscription {
+	return &pubsubpb.Subscription{
+		Name: w.subscription(f.Name), Topic: w.topic(f.Topic),
+		AckDeadlineSeconds: int32(ackDeadline.Seconds()),
+		PushConfig:         &pubsubpb.PushConfig{PushEndpoint: url},
+		DeadLetterPolicy:   &pubsubpb.DeadLetterPolicy{DeadLetterTopic: w.topic(DeadLetterTopic), MaxDeliveryAttempts: w.attempts},
+		RetryPolicy:        &pubsubpb.RetryPolicy{MinimumBackoff: durationpb.New(w.minBackoff), MaximumBackoff: durationpb.New(w.maxBackoff)},
+	}
+}
+
+func (w wiring) subscribe(ctx context.Context, s *pubsubpb.Subscription) error {
+	_, err := w.client.SubscriptionAdminClient.CreateSubscription(ctx, s)
+	if status.Code(err) == codes.AlreadyExists {
+		err = nil
+		if s.PushConfig != nil {
+			err = w.client.SubscriptionAdminClient.ModifyPushConfig(ctx, &pubsubpb.ModifyPushConfigRequest{Subscription: s.Name, PushConfig: s.PushConfig})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("subscription %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+func (w wiring) topic(name string) string {
+	return fmt.Sprintf("projects/%s/topics/%s", w.project, name)
+}
+
+func (w wiring) subscription(name string) string {
+	return fmt.Sprintf("projects/%s/subscriptions/%s", w.project, name)
+}
