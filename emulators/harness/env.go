@@ -1,0 +1,162 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segue-audio/segue/emulators/identity"
+	"github.com/segue-audio/segue/shared/playback"
+)
+
+const (
+	issuer         = "https://accounts.segue.local"
+	audience       = "https://api.segue.local"
+	pushEmail      = "push@" + project + ".iam.gserviceaccount.com"
+	schedulerEmail = "scheduler@" + project + ".iam.gserviceaccount.com"
+	cdnKeyName     = "segue-1"
+	cdnSpareName   = "segue-2"
+)
+
+// secrets are what production keeps in Secret Manager and Cloud KMS.
+type secrets struct {
+	keyset, kek string
+	cdnKeys     map[string][]byte
+}
+
+func makeSecrets(dir string) (s secrets, err error) {
+	if s.keyset, s.kek, err = playback.CreateLocalKeyset(dir); err != nil {
+		return s, err
+	}
+	s.cdnKeys = map[string][]byte{}
+	for _, name := range []string{cdnKeyName, cdnSpareName} {
+		key := make([]byte, 16)
+		if _, err := rand.Read(key); err != nil {
+			return s, err
+		}
+		s.cdnKeys[name] = key
+	}
+	return s, nil
+}
+
+// functionEnv is the environment of the functions, all of them in one.
+func (h *Harness) functionEnv() map[string]string {
+	env := map[string]string{
+		"SEGUE_PROJECT":          project,
+		"SEGUE_SPANNER_DATABASE": database,
+		"SEGUE_UPLOADS_BUCKET":   uploadsBucket,
+		"SEGUE_AUDIO_BUCKET":     audioBucket,
+		"SEGUE_TOKEN_ISSUER":     issuer,
+		"SEGUE_TOKEN_AUDIENCE":   audience,
+		"SEGUE_JWKS_URL":         h.issuer.URL() + "/.well-known/jwks.json",
+		"SEGUE_TRUST_FORWARDED":  "true",
+		"SEGUE_KEYSET":           h.secrets.keyset,
+		"SEGUE_KEYSET_KEK":       h.secrets.kek,
+		"SEGUE_CDN_URL":          h.cdn.URL(),
+		"SEGUE_CDN_KEY_NAME":     cdnKeyName,
+		"SEGUE_CDN_KEY":          base64.URLEncoding.EncodeToString(h.secrets.cdnKeys[cdnKeyName]),
+	}
+	maps.Copy(env, h.stores.Env())
+	return env
+}
+
+// The users that can be at once: what their tokens say.
+var users = map[string]identity.Claims{
+	"FREE":    {Subject: "demo-free", ClientID: "segue-demo", Session: "demo-free", Scopes: []string{"streaming"}, Product: "free", Market: "SE"},
+	"PREMIUM": {Subject: "demo-premium", ClientID: "segue-demo", Session: "demo-premium", Scopes: []string{"streaming"}, Product: "premium", Market: "SE"},
+	"LABEL":   {Subject: "demo-label", ClientID: "segue-demo", Session: "demo-label", Scopes: []string{"streaming", "catalog-write"}, Product: "premium", Market: "SE"},
+}
+
+// Token signs an access token for a demo user: FREE, PREMIUM or LABEL.
+func (h *Harness) Token(user string) (string, error) { return h.issuer.AccessToken(users[user]) }
+
+func (h *Harness) envFile() string { return filepath.Join(h.options.Data, "env") }
+
+// writeEnv writes shell exports of all that a script or a person needs.
+func (h *Harness) writeEnv() error {
+	env := map[string]string{
+		"SEGUE_URL":              h.URL(),
+		"SEGUE_CDN_URL":          h.cdn.URL(),
+		"SEGUE_JWKS_URL":         h.issuer.URL() + "/.well-known/jwks.json",
+		"SEGUE_PROJECT":          project,
+		"SEGUE_SPANNER_DATABASE": database,
+		"SEGUE_UPLOADS_BUCKET":   uploadsBucket,
+		"SEGUE_AUDIO_BUCKET":     audioBucket,
+	}
+	for k, v := range h.stores.Env() {
+		if k != "SEGUE_SIGNER_KEY" { // of use to the functions only
+			env[k] = v
+		}
+	}
+	for user := range users {
+		token, err := h.Token(user)
+		if err != nil {
+			return err
+		}
+		env["SEGUE_TOKEN_"+user] = token
+	}
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&b, "export %s='%s'\n", k, env[k])
+	}
+	// A reader sees the old file or the new one, never half of one.
+	temp := h.envFile() + ".new"
+	if err := os.WriteFile(temp, []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, h.envFile())
+}
+
+// envKeeper rewrites the file before its tokens expire, and removes it at the
+// end, so that nobody calls what is not there.
+type envKeeper struct {
+	write  func() error
+	remove func() error
+	failed chan error
+	done   chan struct{}
+	wg     sync.WaitGroup
+}
+
+const envEvery = 30 * time.Minute // tokens last an hour
+
+func (h *Harness) keepEnv() *envKeeper {
+	k := &envKeeper{
+		write: h.writeEnv, remove: func() error { return os.Remove(h.envFile()) },
+		failed: make(chan error, 1), done: make(chan struct{}),
+	}
+	k.wg.Go(func() {
+		tick := time.NewTicker(envEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-k.done:
+				return
+			case <-tick.C:
+				if err := k.write(); err != nil {
+					k.failed <- err
+					return
+				}
+			}
+		}
+	})
+	return k
+}
+
+func (k *envKeeper) Name() string                 { return "env" }
+func (k *envKeeper) Start(context.Context) error  { return nil }
+func (k *envKeeper) Health(context.Context) error { return nil }
+func (k *envKeeper) Failed() <-chan error         { return k.failed }
+
+func (k *envKeeper) Stop(context.Context) error {
+	close(k.done)
+	k.wg.Wait()
+	return k.remove()
+}

@@ -1,0 +1,75 @@
+// Command emulators runs a whole Segue on this machine: the emulators of Google
+// Cloud, every function, and a first bit of music.
+//
+//	go run ./emulators [flags]
+//	go run ./emulators exec COMMAND…   the stores alone, around a command
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/segue-audio/segue/emulators/cloudrun"
+	"github.com/segue-audio/segue/emulators/demo"
+	"github.com/segue-audio/segue/emulators/harness"
+)
+
+func main() {
+	cloudrun.Child() // does not return in the functions' process
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(ctx)
+	// A second Ctrl-C ends at once: signals have their default effect again.
+	context.AfterFunc(ctx, stop)
+	watchParent(cancel)
+	code, err := run(ctx, os.Args[1:])
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "emulators:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) (int, error) {
+	if len(args) > 0 && args[0] == "exec" {
+		return execute(ctx, args[1:])
+	}
+	o := harness.Options{Out: os.Stdout}
+	flags := flag.NewFlagSet("emulators", flag.ContinueOnError)
+	flags.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "`host:port` of the API")
+	flags.StringVar(&o.Data, "data", ".segue", "`folder` for keys, downloads and the file env")
+	flags.BoolVar(&o.Ephemeral, "ephemeral-ports", false, "take any free ports, so that several harnesses run side by side")
+	flags.IntVar(&o.Copies, "copies", 1, "deliver each event this `often`, the first two copies at once")
+	flags.Float64Var(&o.AbortRate, "abort-rate", 0.05, "the `share` of Spanner commits that are aborted and tried again")
+	music := flags.String("demo", "first", "the music to begin with: first (three tracks) or none")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0, nil
+		}
+		return 2, err
+	}
+	if flags.NArg() > 0 {
+		return 2, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	if o.Ephemeral && !set(flags, "addr") {
+		o.Addr = ""
+	}
+	switch *music {
+	case "first":
+		o.Demo = demo.First
+	case "none":
+	default:
+		return 2, fmt.Errorf("--demo %q is neither first nor none", *music)
+	}
+	return 0, harness.Run(ctx, o)
+}
+
+func set(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}

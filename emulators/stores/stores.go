@@ -1,0 +1,122 @@
+// Package stores starts the local Spanner, Pub/Sub and Cloud Storage together:
+// what the harness builds on, and all that a test of one package needs.
+package stores
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/segue-audio/segue/emulators/gcs"
+	"github.com/segue-audio/segue/emulators/part"
+	"github.com/segue-audio/segue/emulators/pubsub"
+	"github.com/segue-audio/segue/emulators/spanner"
+)
+
+// SignerEmail is the service account that signs local URLs.
+const SignerEmail = "signer@segue-local.iam.gserviceaccount.com"
+
+// Options of the stores.
+type Options struct {
+	// Ports; 0 takes any free one.
+	SpannerPort, PubSubPort, GCSPort int
+	// AbortRate is the share of Spanner commits that are aborted once.
+	AbortRate float64
+	// SpannerHost, when set, is an emulator that runs already.
+	SpannerHost string
+	// SpannerBinary and PubSubJar override where Google's emulators are found.
+	SpannerBinary, PubSubJar string
+	// Log gives a part its log.
+	Log func(part string) io.Writer
+}
+
+// Stores are the running stores.
+type Stores struct {
+	SpannerHost string
+	PubSubHost  string
+	StorageURL  string
+	Bearer      string // opens the buckets
+	SignerKey   string // PEM, of SignerEmail
+	parts       []part.Part
+}
+
+// Start starts all at once and waits until each serves.
+func Start(ctx context.Context, o Options) (*Stores, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stores{
+		Bearer: rand.Text(), SpannerHost: o.SpannerHost,
+		SignerKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	}
+	topics := pubsub.New(pubsub.Options{Jar: o.PubSubJar, Port: o.PubSubPort, Log: o.Log("pubsub")})
+	notifier := &notifier{host: topics.Host}
+	buckets := gcs.New(gcs.Options{
+		Port: o.GCSPort, Bearer: s.Bearer, Signers: map[string]*rsa.PublicKey{SignerEmail: &key.PublicKey},
+		Publish: notifier.publish, Now: time.Now, Log: o.Log("gcs"),
+	})
+	// In the order of their stop, backwards: buckets still notify while they stop.
+	s.parts = []part.Part{topics, notifier, buckets}
+	var database *spanner.Emulator
+	if o.SpannerHost == "" {
+		database = spanner.New(spanner.Options{Port: o.SpannerPort, AbortRate: o.AbortRate, Binary: o.SpannerBinary, Log: o.Log("spanner")})
+		s.parts = append(s.parts, database)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, p := range s.parts {
+		g.Go(func() error {
+			if err := p.Start(gctx); err != nil {
+				return fmt.Errorf("%s: %w", p.Name(), err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+	if database != nil {
+		s.SpannerHost = database.Host()
+	}
+	s.PubSubHost, s.StorageURL = topics.Host(), buckets.URL()
+	return s, nil
+}
+
+// Parts are what was started, for whoever watches over them.
+func (s *Stores) Parts() []part.Part { return s.parts }
+
+// Stop stops them, the last first; the first problem is returned, the others
+// are stopped all the same.
+func (s *Stores) Stop(ctx context.Context) error {
+	var all []error
+	for _, p := range slices.Backward(s.parts) {
+		all = append(all, p.Stop(ctx))
+	}
+	return errors.Join(all...)
+}
+
+// Env is how a process finds the stores.
+func (s *Stores) Env() map[string]string {
+	return map[string]string{
+		"SPANNER_EMULATOR_HOST": s.SpannerHost,
+		"PUBSUB_EMULATOR_HOST":  s.PubSubHost,
+		"STORAGE_EMULATOR_HOST": s.StorageURL,
+		"SEGUE_STORAGE_BEARER":  s.Bearer,
+		"SEGUE_STORAGE_URL":     s.StorageURL,
+		"SEGUE_SIGNER_EMAIL":    SignerEmail,
+		"SEGUE_SIGNER_KEY":      s.SignerKey,
+	}
+}
