@@ -19,6 +19,10 @@ func execute(ctx context.Context, args []string) (int, error) {
 	if len(args) == 0 {
 		return 2, errors.New("usage: emulators exec COMMAND…")
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return 1, err
+	}
 	s, err := stores.Start(ctx, stores.Options{
 		AbortRate: emutest.AbortRate, SpannerBinary: os.Getenv("SPANNER_EMULATOR_BIN"),
 		Log: func(string) io.Writer { return io.Discard },
@@ -37,7 +41,8 @@ func execute(ctx context.Context, args []string) (int, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = os.Environ()
+	// A test that drives a whole harness need not build this program again.
+	cmd.Env = append(os.Environ(), "SEGUE_EMULATORS_BIN="+self)
 	for k, v := range s.Env() {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}

@@ -47,8 +47,8 @@ func parseSignature(query string) (signature, error) {
 		values[names[i]] = value
 	}
 	s := signature{keyName: values["KeyName"]}
-	// Index, not LastIndex: no value before it can hold an ampersand.
-	s.signed = query[:strings.Index(query, "&Signature=")]
+	// The first one: no value before it can hold an ampersand.
+	s.signed, _, _ = strings.Cut(query, "&Signature=")
 	var err error
 	if s.expires, err = parseExpires(values["Expires"]); err != nil {
 		return none, err

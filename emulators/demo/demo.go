@@ -34,16 +34,22 @@ func First(ctx context.Context, h *harness.Harness) error {
 	c := &client.Client{BaseURL: h.URL(), HTTP: http.DefaultClient, Token: func() (string, error) { return h.Token("LABEL") }}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, p := range pieces {
-		g.Go(func() error { return upload(ctx, c, p, func(s string) { fmt.Fprintln(out, s) }) })
+		g.Go(func() error {
+			track, err := upload(ctx, c, p, func(s string) { fmt.Fprintln(out, s) })
+			if err != nil {
+				return err
+			}
+			return h.AddDemoTrack(track)
+		})
 	}
 	return g.Wait()
 }
 
-func upload(ctx context.Context, c *client.Client, p piece, say func(string)) error {
+func upload(ctx context.Context, c *client.Client, p piece, say func(string)) (track string, err error) {
 	name := filepath.Base(p.file)
 	t, err := c.Upload(ctx, p.file, client.Announcement{Filename: name, ContentType: p.contentType, Metadata: p.metadata})
 	if err != nil {
-		return err
+		return "", err
 	}
 	last := time.Now()
 	s, err := c.Follow(ctx, t.ID, time.Second, func(s client.Status) {
@@ -53,11 +59,11 @@ func upload(ctx context.Context, c *client.Client, p piece, say func(string)) er
 		}
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if s.Status != ingest.Playable {
-		return fmt.Errorf("%s: %s", name, strings.TrimSpace(string(s.Status)+" "+s.Reason))
+		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(string(s.Status)+" "+s.Reason))
 	}
 	say(fmt.Sprintf("%s: track %s", name, s.TrackID))
-	return nil
+	return s.TrackID, nil
 }

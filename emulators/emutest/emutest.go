@@ -41,15 +41,20 @@ var own struct {
 func Main(m *testing.M) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	code := m.Run()
-	if own.set != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := own.set.Stop(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, "emutest:", err)
-			code = 1
-		}
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "emutest:", err)
+		code = 1
 	}
 	os.Exit(code)
+}
+
+func stop() error {
+	if own.set == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return own.set.Stop(ctx)
 }
 
 // Start makes sure that the stores run and that the environment names them.

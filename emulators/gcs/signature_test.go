@@ -36,7 +36,7 @@ func FuzzSignedURL(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:1"+path, nil)
+	r := httptest.NewRequestWithContext(f.Context(), http.MethodGet, "http://127.0.0.1:1"+path, nil)
 	canonical := s.stringToSign(http.MethodGet, r, "host:127.0.0.1\n")
 	sum := sha256.Sum256([]byte(canonical))
 	value, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])

@@ -102,8 +102,8 @@ func (r *rig) commit(t *testing.T, id []byte) (*spannerpb.CommitResponse, error)
 
 func (r *rig) mapped() int {
 	m := r.find(r.session)
-	m.table.mu.Lock()
-	defer m.table.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return len(m.open)
 }
 
@@ -282,8 +282,8 @@ func TestStreamCancelledMidwayGivesItsSessionBack(t *testing.T) {
 		}
 		await(t, func() bool {
 			m := r.find(r.session)
-			m.table.mu.Lock()
-			defer m.table.mu.Unlock()
+			m.mu.Lock()
+			defer m.mu.Unlock()
 			return len(m.free) == 1 && len(m.open) == 0
 		})
 	}

@@ -1,0 +1,25 @@
+# Two commands: make run, make test. Each does its own set-up.
+
+GO ?= go
+
+.PHONY: run test check setup figures
+
+# A whole Segue on this machine; ARGS are its flags: make run ARGS="--addr :9000"
+run: setup
+	@$(GO) run ./emulators $(ARGS)
+
+# Every test, with one set of stores for all packages. The harness is built with
+# the race detector too: it shares its build with the tests.
+test: setup
+	@$(GO) run -race ./emulators exec $(GO) test -race -shuffle=on -timeout 10m $(or $(PKG),./...)
+
+# Format, linters, generated code.
+check: setup
+	@scripts/check
+
+# Cold build time, suite time and linked packages, as CONTRIBUTING.md states.
+figures: setup
+	@scripts/figures
+
+setup:
+	@scripts/setup
