@@ -3,12 +3,11 @@ package harness
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"cloud.google.com/go/storage"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/option"
-
-	"net/http"
 
 	"github.com/segue-audio/segue/shared/gcp"
 )

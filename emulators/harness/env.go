@@ -80,19 +80,33 @@ func (h *Harness) Token(user string) (string, error) { return h.issuer.AccessTok
 
 func (h *Harness) envFile() string { return filepath.Join(h.options.Data, "env") }
 
+// AddDemoTrack lists a track in the file env.
+func (h *Harness) AddDemoTrack(id string) error {
+	h.mu.Lock()
+	h.tracks = append(h.tracks, id)
+	h.mu.Unlock()
+	return h.writeEnv()
+}
+
+func (h *Harness) demoTracks() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.tracks)
+}
+
 // writeEnv writes shell exports of all that a script or a person needs.
 func (h *Harness) writeEnv() error {
+	h.envMu.Lock()
+	defer h.envMu.Unlock()
 	env := map[string]string{
-		"SEGUE_URL":              h.URL(),
-		"SEGUE_CDN_URL":          h.cdn.URL(),
-		"SEGUE_JWKS_URL":         h.issuer.URL() + "/.well-known/jwks.json",
-		"SEGUE_PROJECT":          project,
-		"SEGUE_SPANNER_DATABASE": database,
-		"SEGUE_UPLOADS_BUCKET":   uploadsBucket,
-		"SEGUE_AUDIO_BUCKET":     audioBucket,
+		"SEGUE_URL": h.URL(),
 	}
-	for k, v := range h.stores.Env() {
-		if k != "SEGUE_SIGNER_KEY" { // of use to the functions only
+	if tracks := h.demoTracks(); len(tracks) > 0 {
+		env["SEGUE_DEMO_TRACKS"] = strings.Join(tracks, " ")
+	}
+	for k, v := range h.functionEnv() {
+		// Of use to the functions only.
+		if k != "SEGUE_SIGNER_KEY" && k != "SEGUE_KEYSET" {
 			env[k] = v
 		}
 	}

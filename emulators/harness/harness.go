@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -59,6 +60,8 @@ type Harness struct {
 
 	mu     sync.Mutex
 	parts  []part.Part // in the order in which they started
+	tracks []string    // of the demo
+	envMu  sync.Mutex  // held while the file env is written
 	failed chan error
 }
 
@@ -104,16 +107,22 @@ func Run(ctx context.Context, o Options) error {
 			errc = nil
 		case err := <-h.failed:
 			cancel()
-			if errc != nil {
-				<-errc
-			}
+			h.settle(errc)
 			return err
 		case <-ctx.Done():
-			if errc != nil {
-				<-errc
-			}
+			h.settle(errc)
 			return nil
 		}
+	}
+}
+
+// settle waits for a start that is being cut: its own error is a consequence.
+func (h *Harness) settle(start <-chan error) {
+	if start == nil {
+		return
+	}
+	if err := <-start; err != nil {
+		fmt.Fprintf(h.log.part("harness"), "the start was cut: %v\n", err)
 	}
 }
 
@@ -256,7 +265,8 @@ func (h *Harness) startFunctions(ctx context.Context) error {
 	}
 	h.push = push.New(push.Options{
 		Port: h.options.port(8083), Manifest: h.manifest, Project: project, FunctionURL: h.host.URL, Copies: h.options.Copies, Log: h.log.part("push"),
-		Token: func(audience string) (string, error) { return h.issuer.ServiceToken(audience, pushEmail) },
+		Instances: runtime.NumCPU(),
+		Token:     func(audience string) (string, error) { return h.issuer.ServiceToken(audience, pushEmail) },
 	})
 	if err := h.watch(ctx, h.push); err != nil {
 		return err

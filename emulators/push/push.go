@@ -29,7 +29,10 @@ type Options struct {
 	// Copies is how many times each event is delivered, the first two at once;
 	// 0 is 1. The event is acknowledged when all copies succeeded.
 	Copies int
-	Log    io.Writer
+	// Instances of each function, as far as its max_instances go; 0 is 1. Each
+	// takes the manifest's concurrency of requests at once.
+	Instances int
+	Log       io.Writer
 }
 
 // Push is the server that the push subscriptions point to.
@@ -63,7 +66,7 @@ func New(o Options) *Push {
 	}
 	for _, f := range o.Manifest.Functions {
 		if f.Kind == functions.Event {
-			p.targets[f.Name] = &target{Function: f, slots: make(chan struct{}, max(f.Concurrency, 1))}
+			p.targets[f.Name] = &target{Function: f, slots: make(chan struct{}, max(f.Concurrency, 1)*max(min(o.Instances, f.MaxInstances), 1))}
 		}
 	}
 	return p

@@ -156,8 +156,24 @@ func TestCountersAreBounded(t *testing.T) {
 	}
 }
 
-func TestInstanceTakesItsConcurrency(t *testing.T) {
+func TestInstancesTakeTheirConcurrency(t *testing.T) {
 	t.Parallel()
+	for name, o := range map[string]struct{ concurrency, instances, maxInstances int }{
+		"one instance of two":         {2, 0, 9},
+		"two instances of one":        {1, 2, 9},
+		"no more than the manifest's": {1, 9, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			takesTwo(t, func(f *functions.Function, p *Options) {
+				f.Concurrency, f.MaxInstances, p.Instances = o.concurrency, o.maxInstances, o.instances
+			})
+		})
+	}
+}
+
+func takesTwo(t *testing.T, set func(*functions.Function, *Options)) {
+	t.Helper()
 	const concurrency = 2
 	var running atomic.Int32
 	full, tooMany := make(chan struct{}), make(chan struct{})
@@ -175,7 +191,7 @@ func TestInstanceTakesItsConcurrency(t *testing.T) {
 		case <-tooMany:
 		case <-time.After(50 * time.Millisecond):
 		}
-	}, func(f *functions.Function, _ *Options) { f.Concurrency = concurrency })
+	}, set)
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
