@@ -75,7 +75,8 @@ const (
 // Fold is the form by which names are compared: compatibility-normalised,
 // case-folded, spaces collapsed. Accents stay: they tell names apart.
 func Fold(name string) string {
-	folded := cases.Fold().String(norm.NFKC.String(name))
+	// Of Cherokee, the library's folding swaps the cases instead of joining them.
+	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(name)))
 	return strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
 }
 

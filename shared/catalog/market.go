@@ -9,9 +9,9 @@ import (
 	"github.com/segue-audio/segue/shared/once"
 )
 
-// withdrawn are codes of countries that are no more; the region data still
-// knows them.
-var withdrawn = []string{"AN", "CS", "NT", "SU", "YU"}
+// withdrawn are codes of countries that are no more, and Kosovo's, which ISO
+// leaves to its users; the region data knows them all.
+var withdrawn = []string{"AN", "CS", "NT", "SU", "XK", "YU"}
 
 // ParseMarket checks an ISO 3166-1 alpha-2 country code.
 func ParseMarket(s string) (string, error) {

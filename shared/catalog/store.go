@@ -9,16 +9,17 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/id"
 )
 
 // Store reads the catalogue from Spanner.
 type Store struct{ Spanner *spanner.Client }
 
 // Track reads a playable track: its row first, then all else at once, by key.
-func (s *Store) Track(ctx context.Context, id string) (*Track, error) {
+func (s *Store) Track(ctx context.Context, track string) (*Track, error) {
 	tx := s.Spanner.ReadOnlyTransaction()
 	defer tx.Close()
-	t, err := trackRow(ctx, tx, id)
+	t, err := trackRow(ctx, tx, track)
 	if err != nil {
 		return nil, err
 	}
@@ -33,31 +34,36 @@ func (s *Store) Track(ctx context.Context, id string) (*Track, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		t.Artists, err = artists(ctx, tx, "Credits", spanner.Key{id, RoleMainArtist})
+		t.Artists, err = artists(ctx, tx, "Credits", spanner.Key{track, RoleMainArtist})
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return nil, fmt.Errorf("read track %s: %w", id, err)
+		return nil, fmt.Errorf("read track %s: %w", track, err)
 	}
 	return t, nil
 }
 
-func trackRow(ctx context.Context, tx *spanner.ReadOnlyTransaction, id string) (*Track, error) {
-	row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{id},
+func trackRow(ctx context.Context, tx *spanner.ReadOnlyTransaction, track string) (*Track, error) {
+	missing := errs.New(errs.NotFound, "there is no track %s", track)
+	// What is not even UTF-8 cannot be sent to Spanner.
+	if !id.Valid(track) {
+		return nil, missing
+	}
+	row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{track},
 		[]string{"State", "Title", "AlbumId", "DiscNumber", "TrackNumber", "DurationMs", "Explicit", "Isrc", "Markets"})
 	if spanner.ErrCode(err) == codes.NotFound {
-		return nil, errs.New(errs.NotFound, "there is no track %s", id)
+		return nil, missing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read track %s: %w", id, err)
+		return nil, fmt.Errorf("read track %s: %w", track, err)
 	}
-	t := &Track{ID: id}
+	t := &Track{ID: track}
 	var state string
 	if err := row.Columns(&state, &t.Title, &t.Album.ID, &t.DiscNumber, &t.TrackNumber, &t.DurationMs, &t.Explicit, &t.ISRC, &t.Markets); err != nil {
 		return nil, err
 	}
 	if state != StatePlayable {
-		return nil, errs.New(errs.NotFound, "there is no track %s", id)
+		return nil, missing
 	}
 	return t, nil
 }
@@ -97,14 +103,14 @@ func (s *Store) After(ctx context.Context, album, track string) (string, error) 
 	var found bool
 	var next string
 	err := s.Spanner.Single().Read(ctx, "AlbumTracks", spanner.Key{album}.AsPrefix(), []string{"TrackId"}).Do(func(r *spanner.Row) error {
-		var id string
-		if err := r.Columns(&id); err != nil {
+		var at string
+		if err := r.Columns(&at); err != nil {
 			return err
 		}
 		if found && next == "" {
-			next = id
+			next = at
 		}
-		found = found || id == track
+		found = found || at == track
 		return nil
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package event
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"time"
@@ -89,6 +88,9 @@ func (w *Writer) finish(ctx context.Context, messages []Message) {
 		slog.WarnContext(ctx, "events are left to the relay", "error", err, "count", len(messages)-len(sent))
 	}
 	crash.Point("outbox:published")
+	if len(sent) == 0 {
+		return
+	}
 	if err := w.forget(ctx, sent); err != nil {
 		slog.WarnContext(ctx, "published events stay in the outbox", "error", err, "count", len(sent))
 	}
@@ -114,43 +116,4 @@ func (m Message) insert() *spanner.Mutation {
 	return spanner.Insert("Outbox",
 		[]string{"Shard", "Minute", "EventId", "Topic", "Data", "Traceparent", "CreatedAt"},
 		[]any{k[0], k[1], m.ID, m.Topic, m.Data, m.Trace, m.Time})
-}
-
-// Relay publishes what was written before the given time and is still in the
-// outbox, and says how many messages that were.
-func (w *Writer) Relay(ctx context.Context, before time.Time) (int, error) {
-	messages, err := w.pending(ctx, before)
-	if err != nil {
-		return 0, fmt.Errorf("read the outbox: %w", err)
-	}
-	sent, err := w.Publisher.Publish(ctx, messages...)
-	if len(sent) > 0 {
-		if e := w.forget(ctx, sent); e != nil {
-			return 0, fmt.Errorf("clear the outbox: %w", e)
-		}
-	}
-	return len(sent), err
-}
-
-// relayBatch bounds one run: 500 messages of at most some kilobytes.
-const relayBatch = 500
-
-func (w *Writer) pending(ctx context.Context, before time.Time) ([]Message, error) {
-	ranges := make([]spanner.KeySet, shards)
-	for i := range ranges {
-		// Whole minutes: a row of the minute that before falls in is younger.
-		ranges[i] = spanner.KeyRange{
-			Start: spanner.Key{int64(i)}, End: spanner.Key{int64(i), before.Truncate(time.Minute)}, Kind: spanner.ClosedOpen,
-		}
-	}
-	rows := w.Spanner.Single().ReadWithOptions(ctx, "Outbox", spanner.KeySets(ranges...),
-		[]string{"EventId", "Topic", "Data", "Traceparent", "CreatedAt"}, &spanner.ReadOptions{Limit: relayBatch})
-	var messages []Message
-	err := rows.Do(func(r *spanner.Row) error {
-		var m Message
-		messages = append(messages, m)
-		last := &messages[len(messages)-1]
-		return r.Columns(&last.ID, &last.Topic, &last.Data, &last.Trace, &last.Time)
-	})
-	return messages, err
 }

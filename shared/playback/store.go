@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/id"
 )
 
 // Live is a rendition that can be played: the row that a stream is answered
@@ -40,12 +41,17 @@ type Store struct{ Spanner *spanner.Client }
 
 // Rendition reads one rendition of a track: one row, by its key.
 func (s *Store) Rendition(ctx context.Context, track string, r Rendition) (*Live, error) {
+	missing := errs.New(errs.NotFound, "there is no track %s", track)
+	// What is not even UTF-8 cannot be sent to Spanner.
+	if !id.Valid(track) {
+		return nil, missing
+	}
 	row, err := s.Spanner.Single().ReadRow(ctx, "Renditions", spanner.Key{track, string(r.Format), int64(r.Bitrate)}, []string{
 		"AttemptId", "Folder", "Cipher", "WrappedKey", "Size", "HeadSize", "EncoderDelay", "TotalSamples", "SampleRate",
 		"DurationMs", "Markets", "GainDb", "Peak",
 	})
 	if spanner.ErrCode(err) == codes.NotFound {
-		return nil, errs.New(errs.NotFound, "there is no track %s", track)
+		return nil, missing
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read rendition %s of track %s: %w", r, track, err)
