@@ -88,11 +88,15 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	go func() {
 		select {
-		case err := <-h.process.Failed():
-			h.failed <- err
 		case err := <-h.front.Failed():
 			h.failed <- err
 		case <-h.process.Ended():
+			// By itself it leaves the reason, told to by Stop it leaves none.
+			select {
+			case err := <-h.process.Failed():
+				h.failed <- err
+			default:
+			}
 		}
 	}()
 	return nil

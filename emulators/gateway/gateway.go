@@ -99,6 +99,7 @@ func (g *Gateway) proxy(function string) (http.Handler, error) {
 			if r.Context().Err() == nil {
 				fmt.Fprintf(g.options.Log, "%s: %v\n", function, err)
 			}
+			w.Header().Set("Access-Control-Allow-Origin", "*")
 			httpapi.WriteError(w, r, errs.Wrap(err, errs.Unavailable, "the service is not available; try again"))
 		},
 	}, nil

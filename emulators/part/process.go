@@ -44,16 +44,19 @@ func StartProcess(name string, log io.Writer, cmd *exec.Cmd) (*Process, error) {
 
 func (p *Process) wait() {
 	err := p.cmd.Wait()
+	// What it started must not outlive it, however it ended.
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.ended)
+	// Before ended is closed: who waits for both must learn why.
 	if !p.stopping {
 		p.failed <- fmt.Errorf("%s ended by itself: %v", p.name, ended(err))
 	}
+	close(p.ended)
 }
 
 func ended(err error) string {
-	if err == nil {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // its children had its output
 		return "exit status 0"
 	}
 	return err.Error()
@@ -68,7 +71,9 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // PID is the program's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Stop asks the whole group to end, and ends it after five seconds.
+// Stop asks the program to end, and ends it after five seconds. Its children are
+// not asked: a program that finishes its work needs them, and what is left of
+// them when it ends is ended with it.
 func (p *Process) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	p.stopping = true
@@ -78,11 +83,12 @@ func (p *Process) Stop(ctx context.Context) error {
 		return nil
 	default:
 	}
-	_ = syscall.Kill(-p.PID(), syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	grace := time.NewTimer(5 * time.Second)
 	defer grace.Stop()
 	select {
 	case <-p.ended:
+		return nil
 	case <-grace.C:
 	case <-ctx.Done():
 	}

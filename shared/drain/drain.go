@@ -16,12 +16,18 @@ import (
 // its SIGKILL.
 const limit = 9 * time.Second
 
+// answer is for the server to send what the last handler returned: it does so
+// after the handler left.
+const answer = 200 * time.Millisecond
+
 var (
 	once sync.Once
-	// Each request holds the lock for reading; the end of the process is its
-	// writer, so it waits for all of them and lets no new one begin.
-	work sync.RWMutex
+	work gate
 )
+
+// gate is held for reading by each request; the end of the process is its
+// writer, so it waits for all of them and lets no new one begin.
+type gate struct{ sync.RWMutex }
 
 // Enter marks the begin of a request; the caller defers what it returns. On
 // the platform, the first one begins to watch for SIGTERM. Elsewhere signals
@@ -40,22 +46,26 @@ func Watch() {
 	signal.Notify(signals, syscall.SIGTERM)
 	go func() {
 		<-signals
-		Wait()
+		if !work.close(limit) {
+			slog.Warn("requests were cut at the end of the process")
+		}
+		time.Sleep(answer)
 		os.Exit(0)
 	}()
 }
 
-// Wait returns when nothing is in flight, or when the platform would not wait
-// any longer.
-func Wait() {
-	idle := make(chan struct{})
+// close lets nobody in any more and says whether all left within limit, which
+// is as long as the platform would wait.
+func (g *gate) close(limit time.Duration) (idle bool) {
+	left := make(chan struct{})
 	go func() {
-		work.Lock()
-		close(idle)
+		g.Lock()
+		close(left)
 	}()
 	select {
-	case <-idle:
+	case <-left:
+		return true
 	case <-time.After(limit):
-		slog.Warn("requests were cut at the end of the process")
+		return false
 	}
 }

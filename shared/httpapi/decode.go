@@ -75,7 +75,11 @@ func decodeBody(r *http.Request, into any) error {
 	if err := d.Decode(into); err != nil {
 		return bodyError(err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	_, err = d.Token()
+	if size := (*http.MaxBytesError)(nil); errors.As(err, &size) {
+		return bodyError(err)
+	}
+	if !errors.Is(err, io.EOF) {
 		return errs.New(errs.Invalid, "the body has something after its JSON object, at offset %d", d.InputOffset())
 	}
 	return nil
@@ -93,7 +97,11 @@ func bodyError(err error) error {
 	case errors.As(err, &syntax):
 		return errs.New(errs.Invalid, "the body is not JSON, at offset %d: %v", syntax.Offset, syntax)
 	case errors.As(err, &typ):
-		return errs.New(errs.Invalid, "field %s, at offset %d: a %s is not a %s", typ.Field, typ.Offset, typ.Value, jsonName(typ.Type))
+		where := "the body"
+		if typ.Field != "" {
+			where = "field " + typ.Field
+		}
+		return errs.New(errs.Invalid, "%s, at offset %d: %s is not %s", where, typ.Offset, jsonValue(typ.Value), jsonName(typ.Type))
 	case errors.Is(err, io.EOF):
 		return errs.New(errs.Invalid, "the body is empty")
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -102,18 +110,37 @@ func bodyError(err error) error {
 	return errs.Wrap(err, errs.Invalid, "the body cannot be read")
 }
 
+// jsonValue says what was sent; encoding/json gives a number that does not fit
+// as "number 1.5".
+func jsonValue(v string) string {
+	if n, ok := strings.CutPrefix(v, "number "); ok {
+		return n
+	}
+	switch v {
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool":
+		return "a boolean"
+	}
+	return "a " + v
+}
+
 func jsonName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array:
-		return "list"
+		return "a list"
 	case reflect.Struct, reflect.Map:
-		return "object"
+		return "an object"
 	case reflect.Bool:
-		return "boolean"
+		return "a boolean"
 	case reflect.String:
-		return "string"
+		return "a string"
 	case reflect.Pointer:
 		return jsonName(t.Elem())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
 	}
-	return "number"
+	return "a whole number"
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
 
+	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -53,8 +55,11 @@ func classify(err error) *errs.Error {
 		return known
 	}
 	code := status.Code(err)
+	var connection *net.OpError
+	var google *googleapi.Error // of the services that speak HTTP, such as Cloud Storage
 	away := code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.ResourceExhausted ||
-		errors.Is(err, context.DeadlineExceeded)
+		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &connection) ||
+		(errors.As(err, &google) && (google.Code >= http.StatusInternalServerError || google.Code == http.StatusTooManyRequests))
 	if away {
 		return errs.Wrap(err, errs.Unavailable, "a service that this needs is not available; try again")
 	}
@@ -69,7 +74,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		code = http.StatusInternalServerError
 	}
-	if code >= http.StatusInternalServerError {
+	switch {
+	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
+		// The client went away; what its request then ran into is no failure.
+		slog.InfoContext(r.Context(), "request abandoned", "method", r.Method, "path", r.URL.Path)
+	case code >= http.StatusInternalServerError:
 		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", code, "error", e.Error())
 	}
 	h := w.Header()

@@ -128,6 +128,9 @@ func middleware(next http.Handler) http.Handler {
 					WriteError(recorder, r, errs.New(errs.Internal, "something went wrong on our side (trace %s)", telemetry.TraceOf(ctx).ID))
 				}
 			}
+			// The server would send it after we left, when a process that drains may
+			// have ended already.
+			_ = http.NewResponseController(w).Flush()
 			slog.InfoContext(ctx, "request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "request_id", request, "ms", time.Since(start).Milliseconds())
 		}()
 		next.ServeHTTP(recorder, r)

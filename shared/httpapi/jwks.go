@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/segue-audio/segue/shared/errs"
 )
@@ -29,7 +30,9 @@ type keySet struct {
 	client *http.Client
 	now    func() time.Time
 
-	fetching sync.Mutex // held by the one request that fetches
+	// One fetch at a time, which serves all requests that wait for it: an issuer
+	// that hangs must not make them wait one after the other.
+	fetching singleflight.Group
 
 	mu      sync.Mutex
 	keys    map[string]jose.JSONWebKey
@@ -43,8 +46,15 @@ func (s *keySet) key(ctx context.Context, kid string) (jose.JSONWebKey, error) {
 	if k, ok := s.fresh(kid); ok {
 		return k, nil
 	}
-	if err := s.refresh(ctx, kid); err != nil {
-		return jose.JSONWebKey{}, err
+	// The fetch outlives a client that goes away: others wait for it too.
+	done := s.fetching.DoChan("", func() (any, error) { return nil, s.refresh(context.WithoutCancel(ctx), kid) })
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return jose.JSONWebKey{}, r.Err
+		}
+	case <-ctx.Done():
+		return jose.JSONWebKey{}, noKeys(ctx.Err())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,9 +74,7 @@ func (s *keySet) fresh(kid string) (jose.JSONWebKey, bool) {
 
 // refresh fetches the keys, unless another request just did.
 func (s *keySet) refresh(ctx context.Context, kid string) error {
-	s.fetching.Lock()
-	defer s.fetching.Unlock()
-	if _, ok := s.fresh(kid); ok || s.now().Sub(s.tried) < keysPause {
+	if _, ok := s.fresh(kid); ok || s.justTried() {
 		return nil
 	}
 	keys, err := s.fetch(ctx)
@@ -77,11 +85,22 @@ func (s *keySet) refresh(ctx context.Context, kid string) error {
 		return nil
 	}
 	if s.keys == nil {
-		// tried stays: this request may have been cancelled, the next one tries.
-		return errs.Wrap(err, errs.Unavailable, "the keys that verify access tokens cannot be fetched; try again")
+		// tried stays: nobody can be let in before the first success, so each
+		// request tries.
+		return noKeys(err)
 	}
 	s.tried = s.now()
 	return nil
+}
+
+func (s *keySet) justTried() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.tried) < keysPause
+}
+
+func noKeys(cause error) error {
+	return errs.Wrap(cause, errs.Unavailable, "the keys that verify access tokens cannot be fetched; try again")
 }
 
 func (s *keySet) fetch(ctx context.Context) (map[string]jose.JSONWebKey, error) {
@@ -99,15 +118,24 @@ func (s *keySet) fetch(ctx context.Context) (map[string]jose.JSONWebKey, error) 
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetch %s: %s", s.url, resp.Status)
 	}
-	var set jose.JSONWebKeySet
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&set); err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", s.url, err)
 	}
 	keys := map[string]jose.JSONWebKey{}
-	for _, k := range set.Keys {
-		if k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") {
+	for _, raw := range set.Keys {
+		var k jose.JSONWebKey
+		// A key of a type that we do not know must not cost us the others:
+		// https://www.rfc-editor.org/rfc/rfc7517#section-5
+		if err := json.Unmarshal(raw, &k); err == nil && k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") {
 			keys[k.KeyID] = k
 		}
+	}
+	// Believing it would refuse every user for as long as it is fresh.
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("fetch %s: no usable key in it", s.url)
 	}
 	return keys, nil
 }

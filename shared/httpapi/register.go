@@ -52,7 +52,7 @@ func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job f
 		// Until its body is read, a request's context does not end with the
 		// connection, and a run that was cut would go on.
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			WriteError(w, r, errs.Wrap(err, errs.Invalid, "the body cannot be read"))
+			WriteError(w, r, bodyError(err))
 			return
 		}
 		d, err := deps()
