@@ -328,8 +328,6 @@ func TestWhatIsNotEmulatedSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ method, path string }{
-		{"POST", "/upload/storage/v1/b/" + bucket + "/o?uploadType=resumable&name=x"},
-		{"PUT", "/upload/storage/v1/b/" + bucket + "/o?upload_id=x"},
 		{"POST", "/resumable/upload/storage/v1/b/" + bucket + "/o"},
 		{"PATCH", "/storage/v1/b/" + bucket + "/o/a"},
 		{"PUT", "/storage/v1/b/" + bucket + "/o/a"},

@@ -25,8 +25,10 @@ func (e *Emulator) admits(attrs fakestorage.ObjectAttrs, cond conditions) error 
 }
 
 // commit makes a spooled body the live object, if the conditions hold, and
-// tells of it. Every upload ends here.
-func (e *Emulator) commit(attrs fakestorage.ObjectAttrs, body *spooled, cond conditions) (fakestorage.ObjectAttrs, error) {
+// tells of it. Every upload ends here. Just before it writes, it tells before,
+// unless nil, which generation (0 for none) is about to be replaced; nothing
+// else changes the object until commit is done.
+func (e *Emulator) commit(attrs fakestorage.ObjectAttrs, body *spooled, cond conditions, before func(generation int64) error) (fakestorage.ObjectAttrs, error) {
 	bucket, object := attrs.BucketName, attrs.Name
 	if attrs.ContentType == "" {
 		attrs.ContentType = "application/octet-stream"
@@ -39,6 +41,11 @@ func (e *Emulator) commit(attrs fakestorage.ObjectAttrs, body *spooled, cond con
 		return fakestorage.ObjectAttrs{}, err
 	}
 	old, existed := e.lookup(bucket, object)
+	if before != nil {
+		if err := before(old.Generation); err != nil {
+			return fakestorage.ObjectAttrs{}, err
+		}
+	}
 	err := e.fake.CreateObjectStreaming(fakestorage.StreamingObject{ObjectAttrs: attrs, Content: body})
 	if err != nil {
 		return fakestorage.ObjectAttrs{}, e.undo(bucket, object, err)

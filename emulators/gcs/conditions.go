@@ -14,8 +14,10 @@ const metageneration = 1
 // conditions are what a request demands of the live object. Generation 0
 // stands for no object.
 type conditions struct {
-	match, notMatch         *int64
-	metaMatch, metaNotMatch *int64
+	Match        *int64 `json:"match,omitempty"`
+	NotMatch     *int64 `json:"notMatch,omitempty"`
+	MetaMatch    *int64 `json:"metaMatch,omitempty"`
+	MetaNotMatch *int64 `json:"metaNotMatch,omitempty"`
 }
 
 // queryConditions reads those of the JSON API; prefix is "if" or "ifSource".
@@ -35,7 +37,7 @@ func headerConditions(h http.Header) (conditions, error) {
 
 func readConditions(get func(string) (name, value string), names [4]string) (conditions, error) {
 	var c conditions
-	for i, target := range []**int64{&c.match, &c.notMatch, &c.metaMatch, &c.metaNotMatch} {
+	for i, target := range []**int64{&c.Match, &c.NotMatch, &c.MetaMatch, &c.MetaNotMatch} {
 		name, value := get(names[i])
 		if value == "" {
 			continue
@@ -57,11 +59,11 @@ func (c conditions) check(live fakestorage.ObjectAttrs, exists, read bool) error
 		generation, meta = live.Generation, metageneration
 	}
 	switch {
-	case c.match != nil && *c.match != generation:
+	case c.Match != nil && *c.Match != generation:
 		return preconditionFailed("generation is " + strconv.FormatInt(generation, 10))
-	case c.metaMatch != nil && *c.metaMatch != meta:
+	case c.MetaMatch != nil && *c.MetaMatch != meta:
 		return preconditionFailed("metageneration is " + strconv.FormatInt(meta, 10))
-	case c.notMatch != nil && *c.notMatch == generation, c.metaNotMatch != nil && *c.metaNotMatch == meta:
+	case c.NotMatch != nil && *c.NotMatch == generation, c.MetaNotMatch != nil && *c.MetaNotMatch == meta:
 		if read {
 			return refuse(http.StatusNotModified, "NotModified", "notModified", "Not modified.", "")
 		}

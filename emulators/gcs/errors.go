@@ -17,6 +17,8 @@ type refusal struct {
 	reason  string
 	message string
 	detail  string
+	// plain is an answer that is neither XML nor JSON, but its bare message.
+	plain bool
 }
 
 func (r *refusal) Error() string {
@@ -85,6 +87,9 @@ func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, asXML bool, err 
 	contentType := "application/json; charset=UTF-8"
 	if asXML {
 		contentType, body = "application/xml; charset=UTF-8", ref.xml()
+	}
+	if ref.plain {
+		contentType, body = "text/plain; charset=utf-8", []byte(ref.Error())
 	}
 	if ref.status == http.StatusNotModified {
 		w.WriteHeader(ref.status)

@@ -10,7 +10,7 @@ import (
 
 // folders are the places under Options.Dir.
 type folders struct {
-	root, objects, spool, configs string
+	root, objects, spool, sessions, configs string
 }
 
 func openFolders(dir string) (folders, error) {
@@ -21,16 +21,18 @@ func openFolders(dir string) (folders, error) {
 		}
 	}
 	f := folders{
-		root:    dir,
-		objects: filepath.Join(dir, "objects"),
-		spool:   filepath.Join(dir, "spool"),
-		configs: filepath.Join(dir, "notifications.json"),
+		root:     dir,
+		objects:  filepath.Join(dir, "objects"),
+		spool:    filepath.Join(dir, "spool"),
+		sessions: filepath.Join(dir, "sessions"),
+		configs:  filepath.Join(dir, "notifications.json"),
 	}
-	// What is still in the spool belongs to uploads of a run that was killed.
+	// What is still in the spool belongs to uploads of a run that was killed;
+	// resumable ones have a folder of their own, which stays.
 	if err := os.RemoveAll(f.spool); err != nil {
 		return folders{}, fmt.Errorf("empty the spool: %w", err)
 	}
-	for _, d := range []string{f.objects, f.spool} {
+	for _, d := range []string{f.objects, f.spool, f.sessions} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return folders{}, fmt.Errorf("create %s: %w", d, err)
 		}

@@ -3,8 +3,8 @@
 // URLs, refuses what carries neither a signature nor the run's bearer, holds
 // preconditions on every verb, and tells Pub/Sub of new and deleted objects.
 //
-// It serves the JSON API and the path-style XML API. It is not a whole Cloud
-// Storage: resumable sessions, batches, compositions, metadata updates, object
+// It serves the JSON API and the path-style XML API, resumable sessions of both
+// included. It is not a whole Cloud Storage: batches, compositions, metadata updates, object
 // ACLs, versions and virtual-hosted buckets are refused rather than pretended.
 // Names that a file system cannot hold (empty, "." or ".." segments, or one
 // name that is a folder of another) are refused too.
@@ -13,7 +13,8 @@
 // leaves nothing. A process that dies before the object is in place leaves a
 // spool file or a file without attributes, both removed by the next Start; one
 // that dies after it and before its notification is published loses that
-// notification.
+// notification. A resumable session keeps what it holds on disk; one that was
+// committing when the process died is settled by the next Start.
 package gcs
 
 import (
@@ -38,8 +39,8 @@ import (
 type Options struct {
 	// Port to listen on; 0 takes any free one.
 	Port int
-	// Dir keeps buckets, objects and notification configs between runs. Empty
-	// means a temporary folder that Stop removes.
+	// Dir keeps buckets, objects, resumable sessions and notification configs
+	// between runs. Empty means a temporary folder that Stop removes.
 	Dir string
 	// Bearer is the token every request without a signature must carry.
 	Bearer string
@@ -49,7 +50,7 @@ type Options struct {
 	// called again until it succeeds. Without it buckets take no notification
 	// configs.
 	Publish func(ctx context.Context, topic string, data []byte, attrs map[string]string) error
-	// Now is the clock that expires signatures and stamps events.
+	// Now is the clock that expires signatures and sessions and stamps events.
 	Now func() time.Time
 	// Log receives what went wrong behind the API.
 	Log io.Writer
@@ -64,12 +65,14 @@ type Emulator struct {
 	// log also keeps the lines of concurrent requests apart.
 	log *log.Logger
 
-	server  *part.Server
-	fake    *fakestorage.Server
-	files   folders
-	configs *configs
-	outbox  *outbox
-	locks   locks
+	host     string
+	server   *part.Server
+	fake     *fakestorage.Server
+	files    folders
+	configs  *configs
+	sessions *sessions
+	outbox   *outbox
+	locks    locks
 }
 
 var _ part.Part = (*Emulator)(nil)
@@ -114,6 +117,7 @@ func (e *Emulator) Start(ctx context.Context) error {
 
 func (e *Emulator) open(host string) error {
 	var err error
+	e.host = host
 	if e.files, err = openFolders(e.options.Dir); err != nil {
 		return err
 	}
@@ -131,7 +135,13 @@ func (e *Emulator) open(host string) error {
 		return fmt.Errorf("open %s: %w", e.files.objects, err)
 	}
 	e.outbox = newOutbox(e.options.Publish, e.log)
-	return e.mend()
+	if err := e.mend(); err != nil {
+		return err
+	}
+	if e.sessions, err = openSessions(e.files.sessions, e.options.Now()); err != nil {
+		return err
+	}
+	return e.settle()
 }
 
 // Health lists the buckets, as a client would.
@@ -164,6 +174,7 @@ func (e *Emulator) Stop(ctx context.Context) error {
 	e.once.Do(func() {
 		close(e.stopped)
 		err = e.server.Stop(ctx)
+		e.sessions.close()
 		e.outbox.stop(ctx)
 		e.fake.Stop()
 		if e.options.Dir == "" {
@@ -178,10 +189,7 @@ func (e *Emulator) Failed() <-chan error { return e.failed }
 
 // Host is host:port, the value of STORAGE_EMULATOR_HOST; empty before Start.
 func (e *Emulator) Host() string {
-	if e.server == nil {
-		return ""
-	}
-	return e.server.Addr()
+	return e.host
 }
 
 // URL is the base of every API, without a trailing slash.

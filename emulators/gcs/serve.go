@@ -14,6 +14,10 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 		e.answerJSON(w, r, strings.TrimPrefix(path, "/storage/v1"), e.serveJSON)
 	case strings.HasPrefix(path, "/download/storage/v1/"):
 		e.answerJSON(w, r, strings.TrimPrefix(path, "/download/storage/v1"), e.serveDownload)
+	case strings.HasPrefix(path, "/upload/storage/v1/") && r.URL.Query().Has("upload_id"):
+		if !allowBrowser(w, r) {
+			e.answerSession(w, r, strings.TrimPrefix(path, "/upload/storage/v1"))
+		}
 	case strings.HasPrefix(path, "/upload/storage/v1/"):
 		e.answerJSON(w, r, strings.TrimPrefix(path, "/upload/storage/v1"), e.serveUpload)
 	case strings.HasPrefix(path, "/resumable/upload/"), strings.HasPrefix(path, "/batch/"):
@@ -38,10 +42,26 @@ func (e *Emulator) answerJSON(w http.ResponseWriter, r *http.Request, path strin
 	}
 }
 
+// answerSession serves a session of the JSON API: whoever knows its address
+// may use it.
+func (e *Emulator) answerSession(w http.ResponseWriter, r *http.Request, path string) {
+	parts, err := segments(path)
+	if err == nil {
+		if len(parts) == 3 && parts[0] == "b" && parts[2] == "o" {
+			err = e.serveSession(w, r, apiJSON, parts[1], "")
+		} else {
+			err = notEmulated(r.Method + " " + r.URL.Path)
+		}
+	}
+	if err != nil {
+		e.fail(w, r, false, err)
+	}
+}
+
 func (e *Emulator) answerXML(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	signed := isSigned(query)
-	if signed && allowBrowser(w, r) {
+	signed, session := isSigned(query), query.Has("upload_id")
+	if (signed || session) && allowBrowser(w, r) {
 		return nil
 	}
 	if signed {
@@ -53,6 +73,8 @@ func (e *Emulator) answerXML(w http.ResponseWriter, r *http.Request) error {
 				query.Del(name)
 			}
 		}
+	} else if session {
+		// The session's address is all that its requests need.
 	} else if r.Header.Get("Authorization") == "" {
 		return accessDenied("Anonymous caller does not have access to the Google Cloud Storage object.")
 	} else if err := e.checkBearer(r); err != nil {
@@ -81,11 +103,11 @@ func allowBrowser(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Type, ETag, X-Goog-Generation, X-Goog-Hash")
+	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Type, ETag, Location, Range, X-Goog-Generation, X-Goog-Hash")
 	if r.Method != http.MethodOptions {
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT, DELETE")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE")
 	h.Set("Access-Control-Max-Age", "3600")
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)

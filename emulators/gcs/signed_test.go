@@ -141,9 +141,8 @@ func TestSignedRequestsRefused(t *testing.T) {
 		{name: "POST with a URL for PUT", method: "POST", status: 403, code: "SignatureDoesNotMatch"},
 		{name: "GET with a URL for PUT", method: "GET", body: http.NoBody, status: 403, code: "SignatureDoesNotMatch"},
 		{name: "POST signed", method: "POST", signed: func(o *storage.SignedURLOptions) { o.Method = "POST" }, status: 405, code: "MethodNotAllowed"},
-		{name: "resumable start signed", method: "POST", signed: func(o *storage.SignedURLOptions) {
-			o.Method, o.Headers = "POST", append(o.Headers, "x-goog-resumable:start")
-		}, headers: append([]string{"X-Goog-Resumable:start"}, newObjectHeaders...), status: 501, code: "NotImplemented"},
+		{name: "POST with a URL that begins a session, as a plain one", method: "POST", signed: newSession, status: 400, code: "MalformedSecurityHeader"},
+		{name: "a session begun by PUT", signed: func(o *storage.SignedURLOptions) { newSession(o); o.Method = "PUT" }, headers: newSessionHeaders, status: 400, code: "InvalidArgument"},
 		{name: "wrong content type", headers: append([]string{"Content-Type:text/html"}, newObjectHeaders[1:]...), status: 403, code: "SignatureDoesNotMatch"},
 		{name: "no content type", headers: newObjectHeaders[1:], status: 400, code: "MalformedSecurityHeader"},
 		{name: "precondition left out", headers: []string{newObjectHeaders[0], newObjectHeaders[2]}, status: 400, code: "MalformedSecurityHeader"},

@@ -90,8 +90,7 @@ func spool(dir string, body io.Reader, allowed sizes) (_ *spooled, err error) {
 	if allowed.max >= 0 {
 		body = io.LimitReader(source, allowed.max+1)
 	}
-	crc, sum, digest := crc32.New(crc32.MakeTable(crc32.Castagnoli)), md5.New(), sha256.New()
-	if s.size, err = io.Copy(io.MultiWriter(f, crc, sum, digest), body); source.err != nil {
+	if s.size, err = s.digest(f, body); source.err != nil {
 		return nil, refuse(http.StatusBadRequest, "IncompleteBody", "invalid", "The request body ended before its length.", source.err.Error())
 	} else if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
@@ -102,9 +101,32 @@ func spool(dir string, body io.Reader, allowed sizes) (_ *spooled, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
+	return s, nil
+}
+
+// digest copies from r to w and keeps the digests of what it copied.
+func (s *spooled) digest(w io.Writer, r io.Reader) (int64, error) {
+	crc, sum, digest := crc32.New(crc32.MakeTable(crc32.Castagnoli)), md5.New(), sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, crc, sum, digest), r)
 	s.crc32c = base64.StdEncoding.EncodeToString(crc.Sum(nil))
 	s.md5 = base64.StdEncoding.EncodeToString(sum.Sum(nil))
 	s.sha256 = hex.EncodeToString(digest.Sum(nil))
+	return n, err
+}
+
+// openSpooled reads a file that is already whole, to know its digests.
+func openSpooled(path string) (*spooled, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	s := &spooled{File: f}
+	if s.size, err = s.digest(io.Discard, f); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("spool: %w", err), f.Close())
+	}
 	return s, nil
 }
 

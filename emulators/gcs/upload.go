@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
@@ -20,19 +21,20 @@ type uploadDocument struct {
 	ContentLanguage    string            `json:"contentLanguage"`
 	CacheControl       string            `json:"cacheControl"`
 	StorageClass       string            `json:"storageClass"`
-	CustomTime         time.Time         `json:"customTime"`
+	CustomTime         time.Time         `json:"customTime,omitzero"`
 	Metadata           map[string]string `json:"metadata"`
 	MD5                string            `json:"md5Hash"`
 	CRC32C             string            `json:"crc32c"`
 }
 
 // serveUpload serves /upload/storage/v1/b/BUCKET/o: the whole object in one
-// request, with its resource (multipart) or without (media).
+// request, with its resource (multipart) or without (media), or the beginning
+// of a resumable session.
 func (e *Emulator) serveUpload(w http.ResponseWriter, r *http.Request, parts []string) error {
 	query := r.URL.Query()
 	kind := query.Get("uploadType")
-	if kind == "resumable" || query.Has("upload_id") || r.Header.Get("X-Goog-Upload-Protocol") != "" {
-		return notEmulated("resumable uploads: set ChunkSize to 0, which sends the object in one request")
+	if r.Header.Get("X-Goog-Upload-Protocol") != "" {
+		return notEmulated("the protocol X-Goog-Upload-Protocol: use uploadType=resumable")
 	}
 	if len(parts) != 3 || parts[0] != "b" || parts[2] != "o" || r.Method != http.MethodPost {
 		return notEmulated(r.Method + " " + r.URL.Path)
@@ -40,17 +42,15 @@ func (e *Emulator) serveUpload(w http.ResponseWriter, r *http.Request, parts []s
 	if query.Has("predefinedAcl") {
 		return invalidArgument("predefinedAcl: buckets have uniform bucket-level access")
 	}
+	if kind == "resumable" {
+		return e.beginJSON(w, r, parts[1], query)
+	}
 	var doc uploadDocument
 	media, closeMedia, err := openMedia(r, kind, &doc)
 	if err != nil {
 		return err
 	}
-	if name := query.Get("name"); name != "" {
-		doc.Name = name
-	}
-	if encoding := query.Get("contentEncoding"); encoding != "" {
-		doc.ContentEncoding = encoding
-	}
+	doc.override(query)
 	cond, err := queryConditions(query, "if")
 	if err != nil {
 		return err
@@ -73,11 +73,21 @@ func (e *Emulator) serveUpload(w http.ResponseWriter, r *http.Request, parts []s
 	if err := body.checkDigests(r.Header); err != nil {
 		return err
 	}
-	stored, err := e.commit(attrs, body, cond)
+	stored, err := e.commit(attrs, body, cond, nil)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, e.resource(stored))
+}
+
+// override takes what the query says before what the body says.
+func (d *uploadDocument) override(query url.Values) {
+	if name := query.Get("name"); name != "" {
+		d.Name = name
+	}
+	if encoding := query.Get("contentEncoding"); encoding != "" {
+		d.ContentEncoding = encoding
+	}
 }
 
 func (d uploadDocument) attrs(bucket string) fakestorage.ObjectAttrs {
@@ -99,7 +109,7 @@ func openMedia(r *http.Request, kind string, doc *uploadDocument) (media io.Read
 		return r.Body, func() error { return nil }, nil
 	case "multipart":
 	default:
-		return nil, nil, invalidArgument("uploadType must be media or multipart, not " + kind)
+		return nil, nil, invalidArgument("uploadType must be media, multipart or resumable, not " + kind)
 	}
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" {

@@ -15,8 +15,8 @@ func (e *Emulator) serveXML(w http.ResponseWriter, r *http.Request, query url.Va
 	if err != nil {
 		return err
 	}
-	if r.Header.Get("X-Goog-Resumable") != "" || query.Has("upload_id") {
-		return notEmulated("resumable uploads: send the object in one request")
+	if query.Has("upload_id") {
+		return e.serveSession(w, r, apiXML, bucket, object)
 	}
 	if !bucketPattern.MatchString(bucket) {
 		return noSuchBucket(bucket)
@@ -34,6 +34,8 @@ func (e *Emulator) serveXML(w http.ResponseWriter, r *http.Request, query url.Va
 		return noSuchBucket(bucket)
 	case object == "":
 		return methodNotAllowed(r.Method)
+	case r.Header.Get("X-Goog-Resumable") != "":
+		return e.beginXML(w, r, bucket, object, query, cond)
 	case reads:
 		return e.read(w, r, bucket, object, "/"+bucket+"/"+url.PathEscape(object), query, cond)
 	case r.Method == http.MethodPut:
@@ -50,16 +52,8 @@ func (e *Emulator) serveXML(w http.ResponseWriter, r *http.Request, query url.Va
 
 // put stores the body as an object.
 func (e *Emulator) put(w http.ResponseWriter, r *http.Request, bucket, object string, query url.Values, cond conditions) error {
-	query.Del("userProject")
-	// A parameter or header that makes the request mean something else (an
-	// ACL, a part, a copy) must not end as an object's content.
-	for name := range query {
-		return notEmulated("PUT with the parameter " + name)
-	}
-	for _, name := range []string{"X-Goog-Copy-Source", "X-Goog-Encryption-Algorithm", "X-Goog-Acl"} {
-		if r.Header.Get(name) != "" {
-			return notEmulated("PUT with the header " + strings.ToLower(name))
-		}
+	if err := refuseOtherUploads(r, query); err != nil {
+		return err
 	}
 	if r.ContentLength < 0 {
 		return refuse(http.StatusLengthRequired, "MissingContentLength", "required", "You must provide the Content-Length HTTP header.", "")
@@ -71,16 +65,7 @@ func (e *Emulator) put(w http.ResponseWriter, r *http.Request, bucket, object st
 	if err := allowed.check(r.ContentLength); err != nil {
 		return err
 	}
-	attrs := fakestorage.ObjectAttrs{
-		BucketName: bucket, Name: object,
-		ContentType:        r.Header.Get("Content-Type"),
-		ContentEncoding:    r.Header.Get("Content-Encoding"),
-		ContentDisposition: r.Header.Get("Content-Disposition"),
-		ContentLanguage:    r.Header.Get("Content-Language"),
-		CacheControl:       r.Header.Get("Cache-Control"),
-		StorageClass:       r.Header.Get("X-Goog-Storage-Class"),
-		Metadata:           headerMetadata(r.Header),
-	}
+	attrs := headerDocument(object, r.Header).attrs(bucket)
 	// Told before its body is read, a client need not send it.
 	if err := e.admits(attrs, cond); err != nil {
 		return err
@@ -93,14 +78,49 @@ func (e *Emulator) put(w http.ResponseWriter, r *http.Request, bucket, object st
 	if err := body.checkDigests(r.Header); err != nil {
 		return err
 	}
-	stored, err := e.commit(attrs, body, cond)
+	stored, err := e.commit(attrs, body, cond, nil)
 	if err != nil {
 		return err
 	}
+	writeStored(w, stored)
+	return nil
+}
+
+// writeStored is the XML API's answer to an upload.
+func writeStored(w http.ResponseWriter, stored fakestorage.ObjectAttrs) {
 	setIdentity(w.Header(), stored)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
+}
+
+// refuseOtherUploads refuses a parameter or header that makes an upload mean
+// something else (an ACL, a part, a copy): it must not end as an object's
+// content.
+func refuseOtherUploads(r *http.Request, query url.Values) error {
+	query.Del("userProject")
+	for name := range query {
+		return notEmulated(r.Method + " with the parameter " + name)
+	}
+	for _, name := range []string{"X-Goog-Copy-Source", "X-Goog-Encryption-Algorithm", "X-Goog-Acl"} {
+		if r.Header.Get(name) != "" {
+			return notEmulated(r.Method + " with the header " + strings.ToLower(name))
+		}
+	}
 	return nil
+}
+
+// headerDocument is the object that the XML API's headers describe.
+func headerDocument(object string, h http.Header) uploadDocument {
+	return uploadDocument{
+		Name:               object,
+		ContentType:        h.Get("Content-Type"),
+		ContentEncoding:    h.Get("Content-Encoding"),
+		ContentDisposition: h.Get("Content-Disposition"),
+		ContentLanguage:    h.Get("Content-Language"),
+		CacheControl:       h.Get("Cache-Control"),
+		StorageClass:       h.Get("X-Goog-Storage-Class"),
+		Metadata:           headerMetadata(h),
+	}
 }
 
 func headerMetadata(h http.Header) map[string]string {
