@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/segue-audio/segue/emulators/cloudrun"
 	"github.com/segue-audio/segue/emulators/demo"
@@ -42,11 +43,12 @@ func run(ctx context.Context, args []string) (int, error) {
 	o := harness.Options{Out: os.Stdout}
 	flags := flag.NewFlagSet("emulators", flag.ContinueOnError)
 	flags.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "`host:port` of the API")
-	flags.StringVar(&o.Data, "data", ".segue", "`folder` for keys, downloads and the file env")
+	flags.StringVar(&o.Data, "data", ".segue", "`folder` for keys, objects, rows, downloads and the file env: what is kept between runs")
 	flags.BoolVar(&o.Ephemeral, "ephemeral-ports", false, "take any free ports, so that several harnesses run side by side")
 	flags.IntVar(&o.Copies, "copies", 1, "deliver each event this `often`, the first two copies at once")
 	flags.Float64Var(&o.AbortRate, "abort-rate", 0.05, "the `share` of Spanner commits that are aborted and tried again")
-	music := flags.String("demo", "first", "the music to begin with: first (three tracks) or none")
+	flags.DurationVar(&o.ExportEvery, "export-every", time.Minute, "how `often` the rows are kept, besides at a clean stop")
+	music := flags.String("demo", "first", "the `music` to begin with: first (three tracks, then the rest of the album in the background), full (three albums) or none")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0, nil
@@ -59,12 +61,17 @@ func run(ctx context.Context, args []string) (int, error) {
 	if o.Ephemeral && !set(flags, "addr") {
 		o.Addr = ""
 	}
+	if o.ExportEvery <= 0 {
+		return 2, fmt.Errorf("--export-every %s is no interval", o.ExportEvery)
+	}
 	switch *music {
 	case "first":
-		o.Demo = demo.First
+		o.Demo, o.Background = demo.First, demo.Rest
+	case "full":
+		o.Demo, o.Background = demo.First, demo.Full
 	case "none":
 	default:
-		return 2, fmt.Errorf("--demo %q is neither first nor none", *music)
+		return 2, fmt.Errorf("--demo %q is neither first, full nor none", *music)
 	}
 	return 0, harness.Run(ctx, o)
 }

@@ -2,56 +2,52 @@ package demo
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	"github.com/segue-audio/segue/shared/ingest"
 )
 
-// The music is Debian's package singularity-music: the soundtrack of Endgame:
-// Singularity by Max McCracken (Maxstack), CC BY-SA 3.0.
-const (
-	pkg       = "singularity-music"
-	musicPath = "usr/share/games/singularity/music"
-	copyright = "2007-2008, 2012 Max McCracken (Maxstack), http://emhsoft.com/singularity; licensed under CC BY-SA 3.0, https://creativecommons.org/licenses/by-sa/3.0/"
-)
+// source is a package of music.
+type source struct {
+	pkg  string
+	list func(ctx context.Context, root string) ([]piece, error)
+}
 
-// Its three shortest tracks: 43 s, 43 s and 104 s.
-var firstFiles = []string{"lose/Chimes They Fade.ogg", "lose/March Thee to Dis.ogg", "win/Apex Aleph.ogg"}
-
-// fetch finds the first pieces in dir, where it puts them if need be. Where the
-// package cannot be had, generated pieces stand in.
-func fetch(ctx context.Context, dir string, out io.Writer) ([]piece, error) {
-	root := filepath.Join(dir, pkg)
-	pieces := musicPieces(root)
-	if complete(pieces) {
-		return pieces, nil
+// pieces finds the package's tracks in dir, where it unpacks it if need be.
+func (s source) pieces(ctx context.Context, dir string) ([]piece, error) {
+	root := filepath.Join(dir, s.pkg)
+	all, err := s.list(ctx, root)
+	if err == nil && complete(all) {
+		return all, nil
 	}
-	err := download(ctx, dir, root)
-	if err == nil && complete(pieces) {
-		return pieces, nil
+	if err := download(ctx, dir, root, s.pkg); err != nil {
+		return nil, err
+	}
+	if all, err = s.list(ctx, root); err != nil {
+		return nil, err
+	}
+	if !complete(all) {
+		return nil, errors.New("it lacks files that it had")
+	}
+	return all, nil
+}
+
+// first are the pieces to begin with. Where the package cannot be had,
+// generated ones stand in.
+func first(ctx context.Context, dir string, out io.Writer) ([]piece, error) {
+	all, err := singularity.pieces(ctx, dir)
+	if err == nil {
+		return all[:firstTracks], nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	fmt.Fprintf(out, "Debian's package %s cannot be had (%v): generated pieces stand in\n", pkg, err)
+	fmt.Fprintf(out, "Debian's package %s cannot be had (%v): generated pieces stand in\n", singularity.pkg, err)
 	return generate(ctx, filepath.Join(dir, "generated"))
-}
-
-func musicPieces(root string) []piece {
-	var all []piece
-	for i, f := range firstFiles {
-		all = append(all, piece{
-			file: filepath.Join(root, musicPath, filepath.FromSlash(f)), contentType: "audio/ogg",
-			// The rest is in the files' tags, which have no numbers and no copyright.
-			metadata: ingest.Metadata{TrackNumber: int64(i + 1), Copyrights: []string{copyright}, Genres: []string{"soundtrack"}},
-		})
-	}
-	return all
 }
 
 func complete(pieces []piece) bool {
@@ -60,12 +56,25 @@ func complete(pieces []piece) bool {
 			return false
 		}
 	}
-	return true
+	return len(pieces) > 0
+}
+
+func hash(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return nil, err
+	}
+	return sum.Sum(nil), nil
 }
 
 // download unpacks beside the target and renames: a folder of the package's
 // name is a complete one.
-func download(ctx context.Context, dir, root string) error {
+func download(ctx context.Context, dir, root, pkg string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -97,32 +106,4 @@ func command(ctx context.Context, dir, name string, args ...string) error {
 		return fmt.Errorf("%s: %w: %s", name, err, text)
 	}
 	return nil
-}
-
-// generate makes three short pieces of a few tones each.
-func generate(ctx context.Context, dir string) ([]piece, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	var all []piece
-	for i, chord := range [][3]int{{220, 277, 330}, {196, 247, 294}, {247, 311, 370}} {
-		p := piece{file: filepath.Join(dir, fmt.Sprintf("piece-%d.flac", i+1)), contentType: "audio/flac"}
-		all = append(all, p)
-		if complete([]piece{p}) {
-			continue
-		}
-		sound := fmt.Sprintf("aevalsrc='0.2*sin(2*PI*%d*t)+0.2*sin(2*PI*%d*t)*sin(PI*t)+0.1*sin(2*PI*%d*t)*sin(2*PI*t)|0.2*sin(2*PI*%d*t)':d=30:s=48000",
-			chord[0], chord[1], chord[2], chord[0])
-		temp := p.file + ".new.flac"
-		err := command(ctx, dir, "ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", sound,
-			"-metadata", fmt.Sprintf("title=Piece %d", i+1), "-metadata", "artist=Segue", "-metadata", "album=Generated Pieces",
-			"-metadata", fmt.Sprintf("track=%d", i+1), "-metadata", "copyright=Generated; no rights reserved (CC0 1.0)", temp)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.Rename(temp, p.file); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
 }

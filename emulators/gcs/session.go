@@ -76,10 +76,10 @@ func (s *session) take(ctx context.Context, patience time.Duration, interrupt fu
 		case s.turn <- struct{}{}:
 			timer.Stop()
 			s.setInterrupt(interrupt)
-			return func() {
+			return sync.OnceFunc(func() {
 				s.setInterrupt(func() {})
 				<-s.turn
-			}, nil
+			}), nil
 		case <-ctx.Done():
 			timer.Stop()
 			return nil, unavailable("another request is sending to this session")

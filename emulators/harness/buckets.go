@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -20,18 +21,23 @@ func together(ctx context.Context, steps ...func(context.Context) error) error {
 	return g.Wait()
 }
 
-// createBuckets makes the buckets, and the notifications that the manifest's
-// topics ask of them.
-func (h *Harness) createBuckets(ctx context.Context) error {
-	client, err := storage.NewClient(ctx, option.WithEndpoint(h.stores.StorageURL+"/storage/v1/"),
+var buckets = map[string]string{"uploads": uploadsBucket, "audio": audioBucket}
+
+func (h *Harness) openStorage(ctx context.Context) (*storage.Client, error) {
+	return storage.NewClient(ctx, option.WithEndpoint(h.stores.StorageURL+"/storage/v1/"),
 		option.WithHTTPClient(&http.Client{Transport: gcp.Bearer{Token: h.stores.Bearer, Base: http.DefaultTransport}}))
+}
+
+// createBuckets makes the buckets, and the notifications that the manifest's
+// topics ask of them, unless an earlier run did.
+func (h *Harness) createBuckets(ctx context.Context) error {
+	client, err := h.openStorage(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	buckets := map[string]string{"uploads": uploadsBucket, "audio": audioBucket}
 	for _, name := range buckets {
-		if err := client.Bucket(name).Create(ctx, project, nil); err != nil {
+		if err := createBucket(ctx, client.Bucket(name)); err != nil {
 			return fmt.Errorf("create bucket %s: %w", name, err)
 		}
 	}
@@ -43,12 +49,45 @@ func (h *Harness) createBuckets(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("topic %s: there is no bucket %q", t.Name, t.Bucket)
 		}
-		_, err := client.Bucket(name).AddNotification(ctx, &storage.Notification{
-			TopicProjectID: project, TopicID: t.Name, PayloadFormat: storage.JSONPayload, EventTypes: []string{storage.ObjectFinalizeEvent},
-		})
-		if err != nil {
+		if err := notifyOnce(ctx, client.Bucket(name), t.Name); err != nil {
 			return fmt.Errorf("notifications of bucket %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func createBucket(ctx context.Context, bucket *storage.BucketHandle) error {
+	_, err := bucket.Attrs(ctx)
+	if errors.Is(err, storage.ErrBucketNotExist) {
+		return bucket.Create(ctx, project, nil)
+	}
+	return err
+}
+
+// notifyOnce adds the notification unless it is there: two would tell of each
+// object twice.
+func notifyOnce(ctx context.Context, bucket *storage.BucketHandle, topic string) error {
+	all, err := bucket.Notifications(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if n.TopicProjectID == project && n.TopicID == topic {
+			return nil
+		}
+	}
+	_, err = bucket.AddNotification(ctx, &storage.Notification{
+		TopicProjectID: project, TopicID: topic, PayloadFormat: storage.JSONPayload, EventTypes: []string{storage.ObjectFinalizeEvent},
+	})
+	return err
+}
+
+// uploadsTopic is the topic that tells of new objects in the uploads bucket.
+func (h *Harness) uploadsTopic() (string, error) {
+	for _, t := range h.manifest.Topics {
+		if buckets[t.Bucket] == uploadsBucket {
+			return "projects/" + project + "/topics/" + t.Name, nil
+		}
+	}
+	return "", errors.New("no topic of the manifest tells of uploads")
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/segue-audio/segue/emulators/identity"
+	"github.com/segue-audio/segue/emulators/state"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
@@ -38,13 +39,31 @@ func makeSecrets(dir string) (s secrets, err error) {
 	}
 	s.cdnKeys = map[string][]byte{}
 	for _, name := range []string{cdnKeyName, cdnSpareName} {
-		key := make([]byte, 16)
-		if _, err := rand.Read(key); err != nil {
+		if s.cdnKeys[name], err = cdnKey(filepath.Join(dir, "cdn-"+name), name); err != nil {
 			return s, err
 		}
-		s.cdnKeys[name] = key
 	}
 	return s, nil
+}
+
+// cdnKey is a signing key in the form in which gcloud takes one: base64url.
+func cdnKey(file, name string) ([]byte, error) {
+	text, err := state.Secret(file, func() ([]byte, error) {
+		key := make([]byte, 16)
+		_, err := rand.Read(key)
+		return []byte(base64.URLEncoding.EncodeToString(key) + "\n"), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := base64.URLEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err == nil {
+		err = playback.CheckCDNKey(name, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is no CDN key: %w", file, err)
+	}
+	return key, nil
 }
 
 // functionEnv is the environment of the functions, all of them in one.

@@ -1,5 +1,34 @@
 // Package harness composes the emulators and the functions into a whole Segue
 // on one machine, watches over it, and takes it down again.
+//
+// # What is kept
+//
+// In the data folder: keys (keys), objects (objects, by emulators/gcs as they
+// come) and rows (spanner.snapshot, by emulators/state, every minute and at a
+// clean stop, after the functions and before Spanner). Pub/Sub keeps nothing.
+//
+// A clean stop loses nothing. After a kill the rows are up to a minute old, and
+// the objects are of the last moment. Rows are then older than objects, never
+// newer, and that order is the safe one:
+//
+//   - An object whose row is not in the snapshot is an orphan that nothing leads
+//     to. Ids, folders and keys are drawn at random, so it is in no one's way.
+//   - A row speaks of objects only once they are written: an attempt becomes
+//     complete, and a rendition appears, after its objects. So the objects of a
+//     row in the snapshot were written before it.
+//   - An object may have been removed after the snapshot. Publish removes only
+//     attempts that lost or whose upload failed. Of several complete attempts
+//     the earliest is played: if a loser is in the snapshot as complete, so is
+//     the winner, and the same choice is made again. The loser's row, without
+//     its objects, is dropped at the start (checkObjects); a published row
+//     without objects can only come from outside and is refused.
+//   - An upload that was under way gets the messages again that Pub/Sub forgot
+//     (resumption), and the leases of attempts that died with the functions are
+//     ended.
+//
+// What a client was told in the last minute before a kill, such as the id of an
+// upload, may be forgotten. Die during a start, and the snapshot is as it was:
+// nothing is exported before all of it is restored.
 package harness
 
 import (
@@ -23,18 +52,23 @@ import (
 	"github.com/segue-audio/segue/emulators/scheduler"
 	"github.com/segue-audio/segue/emulators/stores"
 	"github.com/segue-audio/segue/functions"
+	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/gcp"
 )
 
 // Options of a harness.
 type Options struct {
 	Addr      string // of the API
-	Data      string // folder for keys, downloads and env
+	Data      string // folder for keys, objects, rows, downloads and env
 	Ephemeral bool   // any free ports, for several harnesses side by side
 	Copies    int    // how often each event is delivered
 	AbortRate float64
 	Demo      func(ctx context.Context, h *Harness) error // fills the catalogue before ready
-	Out       io.Writer
+	// Background goes on with it after ready; its failure is only logged.
+	Background func(ctx context.Context, h *Harness) error
+	// ExportEvery is how often the rows are kept; 0 is a minute.
+	ExportEvery time.Duration
+	Out         io.Writer
 }
 
 // The local project and what lies in it.
@@ -57,6 +91,8 @@ type Harness struct {
 	host     *cloudrun.Host
 	push     *push.Push
 	gateway  *gateway.Gateway
+	keeper   *keeper
+	restored bool // there are rows of an earlier run
 
 	mu     sync.Mutex
 	parts  []part.Part // in the order in which they started
@@ -105,6 +141,9 @@ func Run(ctx context.Context, o Options) error {
 			fmt.Fprintf(h.log.part("harness"), "started in %s\n", time.Since(started).Round(100*time.Millisecond))
 			h.greet()
 			errc = nil
+			if h.options.Background != nil {
+				h.adopt(h.goOn())
+			}
 		case err := <-h.failed:
 			cancel()
 			h.settle(errc)
@@ -196,11 +235,14 @@ func (h *Harness) health(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Harness) start(ctx context.Context) error {
-	keys := filepath.Join(h.options.Data, "keys")
+	keys, snapshot := filepath.Join(h.options.Data, "keys"), filepath.Join(h.options.Data, "spanner.snapshot")
 	if err := os.MkdirAll(keys, 0o700); err != nil {
 		return err
 	}
-	var err error
+	err := checkKeys(snapshot, keys)
+	if err != nil {
+		return err
+	}
 	if h.secrets, err = makeSecrets(keys); err != nil {
 		return err
 	}
@@ -209,6 +251,7 @@ func (h *Harness) start(ctx context.Context) error {
 	h.stores, err = stores.Start(ctx, stores.Options{
 		SpannerPort: h.options.port(9010), PubSubPort: h.options.port(8085), GCSPort: h.options.port(4443),
 		AbortRate: h.options.AbortRate, SpannerHost: spannerHost, SpannerBinary: os.Getenv("SPANNER_EMULATOR_BIN"), Log: h.log.part,
+		Objects: filepath.Join(h.options.Data, "objects"), Keys: keys,
 	})
 	if err != nil {
 		return err
@@ -216,10 +259,21 @@ func (h *Harness) start(ctx context.Context) error {
 	for _, p := range h.stores.Parts() {
 		h.adopt(p)
 	}
+	every := h.options.ExportEvery
+	if every == 0 {
+		every = time.Minute
+	}
+	// What starts after it stops before it, and writes no rows after the last export.
+	h.keeper = newKeeper(snapshot, every, h.log.part("state"))
+	h.keeper.alive = h.stores.SpannerHealth
+	h.adopt(h.keeper)
 	if err := h.startEdge(ctx); err != nil {
 		return err
 	}
 	if err := h.startFunctions(ctx); err != nil {
+		return err
+	}
+	if err := h.resume(ctx); err != nil {
 		return err
 	}
 	if err := h.writeEnv(); err != nil {
@@ -297,17 +351,68 @@ func (h *Harness) startFunctions(ctx context.Context) error {
 	return h.watch(ctx, h.gateway)
 }
 
-// prepare makes the database, the buckets and the topics.
+// prepare makes the database, the buckets and the topics, or finds them as an
+// earlier run left them.
 func (h *Harness) prepare(ctx context.Context) error {
-	return together(ctx,
-		func(ctx context.Context) error { return stores.CreateDatabase(ctx, h.stores.SpannerHost, database) },
-		func(ctx context.Context) error {
-			if err := pubsub.Wire(ctx, h.stores.PubSubHost, project, h.manifest, h.push.URL); err != nil {
-				return err
-			}
-			// A bucket's notifications need their topic.
-			return h.createBuckets(ctx)
-		})
+	err := together(ctx, h.prepareRows, func(ctx context.Context) error {
+		if err := pubsub.Wire(ctx, h.stores.PubSubHost, project, h.manifest, h.push.URL); err != nil {
+			return err
+		}
+		// A bucket's notifications need their topic.
+		return h.createBuckets(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	if h.restored {
+		storage, err := h.openStorage(ctx)
+		if err != nil {
+			return err
+		}
+		defer storage.Close()
+		if err := checkObjects(ctx, h.keeper.client, storage.Bucket(audioBucket), h.log.part("state")); err != nil {
+			return fmt.Errorf("%w (move the folder %s away to begin anew)", err, h.options.Data)
+		}
+	}
+	h.keeper.begin()
+	return nil
+}
+
+func (h *Harness) prepareRows(ctx context.Context) error {
+	if err := stores.CreateDatabase(ctx, h.stores.SpannerHost, database); err != nil {
+		return err
+	}
+	client, err := stores.OpenDatabase(ctx, h.stores.SpannerHost, database)
+	if err != nil {
+		return err
+	}
+	h.restored, err = h.keeper.restore(ctx, client, os.Getenv("SPANNER_EMULATOR_HOST") != "")
+	return err
+}
+
+// resume sends again what Pub/Sub has forgotten, when the functions can take it.
+func (h *Harness) resume(ctx context.Context) error {
+	if !h.restored {
+		return nil
+	}
+	storage, err := h.openStorage(ctx)
+	if err != nil {
+		return err
+	}
+	defer storage.Close()
+	topics, err := h.stores.PubSub(project)
+	if err != nil {
+		return err
+	}
+	topic, err := h.uploadsTopic()
+	if err != nil {
+		return err
+	}
+	return resumption{
+		writer:  &event.Writer{Spanner: h.keeper.client, Publisher: event.NewPublisher(topics), Now: time.Now},
+		uploads: storage.Bucket(uploadsBucket), log: h.log.part("state"),
+		notify: func(ctx context.Context, a map[string]string) error { return h.stores.Notify(ctx, topic, a) },
+	}.run(ctx)
 }
 
 // Data is the folder that the harness keeps things in.

@@ -19,13 +19,22 @@ import (
 	"github.com/segue-audio/segue/shared/schema"
 )
 
-// CreateDatabase makes the database projects/P/instances/I/databases/D in the
-// emulator at host, its instance too, and applies all migrations.
-func CreateDatabase(ctx context.Context, host, name string) error {
-	opts := []option.ClientOption{
+func local(host string) []option.ClientOption {
+	return []option.ClientOption{
 		option.WithEndpoint(host), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
 	}
+}
+
+// OpenDatabase is a client of the database in the emulator at host.
+func OpenDatabase(ctx context.Context, host, name string) (*spanner.Client, error) {
+	return spanner.NewClientWithConfig(ctx, name, spanner.ClientConfig{DisableNativeMetrics: true}, local(host)...)
+}
+
+// CreateDatabase makes the database projects/P/instances/I/databases/D in the
+// emulator at host, its instance too, and applies all migrations.
+func CreateDatabase(ctx context.Context, host, name string) error {
+	opts := local(host)
 	parts := strings.Split(name, "/")
 	if len(parts) != 6 {
 		return fmt.Errorf("database %q is not projects/P/instances/I/databases/D", name)
@@ -47,7 +56,7 @@ func CreateDatabase(ctx context.Context, host, name string) error {
 	if err != nil && status.Code(err) != codes.AlreadyExists {
 		return fmt.Errorf("create database: %w", err)
 	}
-	client, err := spanner.NewClientWithConfig(ctx, name, spanner.ClientConfig{DisableNativeMetrics: true}, opts...)
+	client, err := OpenDatabase(ctx, host, name)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,15 @@ func (n *notifier) Start(context.Context) error  { return nil }
 func (n *notifier) Health(context.Context) error { return nil }
 func (n *notifier) Failed() <-chan error         { return nil }
 
+// PubSub is a client of a project's topics, shared with the notifications and
+// closed with them.
+func (s *Stores) PubSub(project string) (*pubsub.Client, error) { return s.notifier.client(project) }
+
+// Notify publishes as the buckets do, to a topic that is named in full.
+func (s *Stores) Notify(ctx context.Context, topic string, attributes map[string]string) error {
+	return s.notifier.publish(ctx, topic, nil, attributes)
+}
+
 // publish sends to a topic that is named in full.
 func (n *notifier) publish(ctx context.Context, topic string, data []byte, attributes map[string]string) error {
 	parts := strings.Split(topic, "/")

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +33,11 @@ type Options struct {
 	SpannerHost string
 	// SpannerBinary and PubSubJar override where Google's emulators are found.
 	SpannerBinary, PubSubJar string
+	// Objects keeps the buckets between runs; empty means a temporary folder.
+	Objects string
+	// Keys is the folder of the signer's key, which is made there once, so that
+	// what was signed before a restart stays good; empty means a new key.
+	Keys string
 	// Log gives a part its log.
 	Log func(part string) io.Writer
 }
@@ -46,27 +49,23 @@ type Stores struct {
 	StorageURL  string
 	Bearer      string // opens the buckets
 	SignerKey   string // PEM, of SignerEmail
+	notifier    *notifier
+	database    *spanner.Emulator // nil: one that ran already
 	parts       []part.Part
 }
 
 // Start starts all at once and waits until each serves.
 func Start(ctx context.Context, o Options) (*Stores, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	text, key, err := signerKey(o.Keys)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key of %s: %w", SignerEmail, err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	s := &Stores{
-		Bearer: rand.Text(), SpannerHost: o.SpannerHost,
-		SignerKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-	}
+	s := &Stores{Bearer: rand.Text(), SpannerHost: o.SpannerHost, SignerKey: string(text)}
 	topics := pubsub.New(pubsub.Options{Jar: o.PubSubJar, Port: o.PubSubPort, Log: o.Log("pubsub")})
 	notifier := &notifier{host: topics.Host}
+	s.notifier = notifier
 	buckets := gcs.New(gcs.Options{
-		Port: o.GCSPort, Bearer: s.Bearer, Signers: map[string]*rsa.PublicKey{SignerEmail: &key.PublicKey},
+		Port: o.GCSPort, Dir: o.Objects, Bearer: s.Bearer, Signers: map[string]*rsa.PublicKey{SignerEmail: &key.PublicKey},
 		Publish: notifier.publish, Now: time.Now, Log: o.Log("gcs"),
 	})
 	// In the order of their stop, backwards: buckets still notify while they stop.
@@ -88,7 +87,7 @@ func Start(ctx context.Context, o Options) (*Stores, error) {
 	if err := g.Wait(); err != nil {
 		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
-	if database != nil {
+	if s.database = database; database != nil {
 		s.SpannerHost = database.Host()
 	}
 	s.PubSubHost, s.StorageURL = topics.Host(), buckets.URL()
@@ -97,6 +96,14 @@ func Start(ctx context.Context, o Options) (*Stores, error) {
 
 // Parts are what was started, for whoever watches over them.
 func (s *Stores) Parts() []part.Part { return s.parts }
+
+// SpannerHealth says whether Spanner answers; one that ran already is taken to.
+func (s *Stores) SpannerHealth(ctx context.Context) error {
+	if s.database == nil {
+		return nil
+	}
+	return s.database.Health(ctx)
+}
 
 // Stop stops them, the last first; the first problem is returned, the others
 // are stopped all the same.
