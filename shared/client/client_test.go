@@ -74,7 +74,7 @@ func (s *segue) settle(t *testing.T, u ingest.Upload) {
 // environment, once.
 func TestUploadAndFollow(t *testing.T) {
 	s := start(t)
-	for name, content := range map[string]string{"sound": "sound", "empty": ""} {
+	for name, content := range map[string]string{"sound": "sound", "large": strings.Repeat("sound", 2<<20), "empty": ""} {
 		file := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -91,13 +91,30 @@ func TestUploadAndFollow(t *testing.T) {
 			t.Errorf("%s: stored %q of type %s: %v", name, b, r.Attrs.ContentType, err)
 		}
 		_ = r.Close()
-		err = s.Put(t.Context(), *got, strings.NewReader(content), int64(len(content)))
-		if err == nil || !strings.HasPrefix(err.Error(), "storage answers 412 Precondition Failed: ") {
-			t.Errorf("%s: sent again: %v", name, err)
+		if got.Resumable != (content != "") {
+			t.Errorf("%s: sent with %+v", name, got)
 		}
+		once(t, s, content)
 		follow(t, s, got.ID)
 	}
 	refusals(t, s)
+}
+
+// once sends a file the plain way, where the URL takes it once.
+func once(t *testing.T, s *segue, content string) {
+	t.Helper()
+	var to client.Target
+	a := client.Announcement{Filename: "a.flac", ContentType: "audio/flac", Size: int64(len(content))}
+	if err := s.Call(t.Context(), http.MethodPost, "/v1/uploads", a, &to); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), to, strings.NewReader(content), a.Size); err != nil {
+		t.Error(err)
+	}
+	err := s.Put(t.Context(), to, strings.NewReader(content), a.Size)
+	if err == nil || !strings.HasPrefix(err.Error(), "storage answers 412: Precondition Failed: ") {
+		t.Errorf("sent again: %v", err)
+	}
 }
 
 func follow(t *testing.T, s *segue, upload string) {
@@ -126,7 +143,7 @@ func refusals(t *testing.T, s *segue) {
 	}
 	var e *client.Error
 	_, err := s.Upload(t.Context(), file, client.Announcement{Filename: "a.txt", ContentType: "text/plain"})
-	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || !strings.HasPrefix(err.Error(), `announce a.txt: 400: content_type "text/plain" is none of`) {
+	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || !strings.HasPrefix(err.Error(), `a.txt: announce: 400: content_type "text/plain" is none of`) {
 		t.Errorf("a bad type: %v", err)
 	}
 	if _, err := s.Upload(t.Context(), file+"x", client.Announcement{}); !errors.Is(err, os.ErrNotExist) {
@@ -162,8 +179,8 @@ func TestCallReadsAnswers(t *testing.T) {
 	}{
 		"an answer":          {http.StatusOK, `{"id": "x", "unknown": 1}`, ""},
 		"an error":           {http.StatusForbidden, `{"error": {"status": 403, "message": "no", "reason": "premium_required"}}`, "403: no"},
-		"a proxy's error":    {http.StatusBadGateway, "<html>", "POST /v1/x: 502 Bad Gateway"},
-		"an error of no one": {http.StatusInternalServerError, "{}", "POST /v1/x: 500 Internal Server Error"},
+		"a proxy's error":    {http.StatusBadGateway, "<html>", "POST /v1/x: 502: Bad Gateway"},
+		"an error of no one": {http.StatusInternalServerError, "{}", "POST /v1/x: 500: Internal Server Error"},
 		"no JSON":            {http.StatusOK, "<html>", "invalid character '<' looking for beginning of value"},
 	} {
 		t.Run(name, func(t *testing.T) {
