@@ -26,7 +26,9 @@ func TestWhatIsRefused(t *testing.T) {
 		change func(*CreateRequest)
 	}{
 		{"size is missing: the file's length in bytes", func(r *CreateRequest) { r.Size = nil }},
-		{"resumable uploads are not offered: send the file in one PUT", func(r *CreateRequest) { r.Resumable = true }},
+		{"size is missing: the file's length in bytes", func(r *CreateRequest) { r.Resumable, r.Size = true, nil }},
+		{"size is negative", func(r *CreateRequest) { r.Resumable, *r.Size = true, -1 }},
+		{`content_type "video/mp4" is none of`, func(r *CreateRequest) { r.Resumable, r.ContentType = true, "video/mp4" }},
 		{"filename is empty", func(r *CreateRequest) { r.Filename = "" }},
 		{"filename is empty", func(r *CreateRequest) { r.Filename = `\` }},
 		{"filename is not text of at most 500 characters", func(r *CreateRequest) { r.Filename = long }},

@@ -5,6 +5,7 @@ package upload
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/segue-audio/segue/shared/config"
@@ -46,5 +47,5 @@ func wire() (Deps, error) {
 	if err != nil {
 		return Deps{}, err
 	}
-	return Deps{Spanner: spanner, Bucket: bucket, Signer: c.SignerConfig, Now: time.Now, NewID: id.Random}, nil
+	return Deps{Spanner: spanner, Bucket: bucket, Signer: c.SignerConfig, HTTP: http.DefaultClient, Now: time.Now, NewID: id.Random}, nil
 }

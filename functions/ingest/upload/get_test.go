@@ -159,5 +159,17 @@ func TestFunction(t *testing.T) {
 		t.Errorf("GET answers %v", got)
 	}
 	call(http.MethodGet, "/v1/uploads/"+upload, "", http.StatusForbidden, "streaming")
+	if _, is := created["resumable"]; is {
+		t.Errorf("a plain upload answers %v", created)
+	}
+	plain := call(http.MethodPost, "/v1/uploads", strings.Replace(good, "{", `{"resumable": false, `, 1), http.StatusCreated, scope)
+	if to, _ := plain["upload_url"].(string); !strings.Contains(to, "X-Goog-Signature=") {
+		t.Errorf("a plain upload answers %v", plain)
+	}
+	session := call(http.MethodPost, "/v1/uploads", strings.Replace(good, "{", `{"resumable": true, `, 1), http.StatusCreated, scope)
+	to, _ = session["upload_url"].(string)
+	if s := put(t, http.MethodPut, to, map[string]string{"Content-Type": "audio/flac"}, "sound"); s != http.StatusOK || session["resumable"] != true || session["method"] != "PUT" {
+		t.Errorf("session %v: %d", session, s)
+	}
 	call(http.MethodGet, "/v1/uploads/"+id.Random(), "", http.StatusNotFound, scope)
 }

@@ -2,6 +2,7 @@ package upload
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) { emutest.Main(m) }
 
 func deps(t *testing.T) Deps {
 	t.Helper()
-	d := Deps{Spanner: emutest.Database(t), Bucket: emutest.Bucket(t), Now: time.Now, NewID: id.Random}
+	d := Deps{Spanner: emutest.Database(t), Bucket: emutest.Bucket(t), HTTP: http.DefaultClient, Now: time.Now, NewID: id.Random}
 	var err error
 	if d.Signer, err = config.Load[gcp.SignerConfig](t.Context()); err != nil {
 		t.Fatal(err)

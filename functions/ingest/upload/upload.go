@@ -15,7 +15,7 @@ import (
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
 	"github.com/segue-audio/segue/shared/ingest"
-	"github.com/segue-audio/segue/shared/playback"
+	"github.com/segue-audio/segue/shared/telemetry"
 )
 
 // Deps are what the operations work with.
@@ -23,12 +23,17 @@ type Deps struct {
 	Spanner *spanner.Client
 	Bucket  *storage.BucketHandle
 	Signer  gcp.SignerConfig
+	HTTP    *http.Client // calls Cloud Storage with signed URLs
 	Now     func() time.Time
 	NewID   id.Source
 }
 
-// urlTTL is how long the upload URL takes to begin with the file.
-const urlTTL = time.Hour
+// How long an upload URL takes the file: a plain one has begun by then, a
+// session, which Cloud Storage keeps for a week, is complete.
+const (
+	urlTTL     = time.Hour
+	sessionTTL = 7 * 24 * time.Hour
+)
 
 // CreateRequest announces a file.
 type CreateRequest struct {
@@ -42,33 +47,38 @@ type CreateRequest struct {
 
 // Validate asks for what has no default.
 func (r *CreateRequest) Validate() error {
-	switch {
-	case r.Size == nil:
+	if r.Size == nil {
 		return errs.New(errs.Invalid, "size is missing: the file's length in bytes")
-	case r.Resumable:
-		return errs.New(errs.Invalid, "resumable uploads are not offered: send the file in one PUT")
 	}
 	return nil
 }
 
-// CreateResponse is the URL that takes the file, once: one request with exactly
-// this method and these headers.
+// CreateResponse is the URL that takes the file, once: in one request with
+// exactly this method and these headers or, where it is resumable, in as many as
+// Cloud Storage's protocol of resumable uploads needs.
 type CreateResponse struct {
 	ID        string            `json:"id"`
 	UploadURL string            `json:"upload_url"`
 	Method    string            `json:"method"`
 	Headers   map[string]string `json:"headers"`
 	ExpiresAt time.Time         `json:"expires_at"`
+	Resumable bool              `json:"resumable,omitempty"`
 }
 
-// Create records the upload, then signs its URL: die in between, and an upload
-// waits for bytes that never come.
+// Create records the upload, then signs its URL or begins its session: die in
+// between, or with the session begun and not answered, and an upload waits for
+// bytes that never come, at an address that nobody knows.
 func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error) {
-	upload := d.NewID()
+	upload, ttl := d.NewID(), urlTTL
+	if r.Resumable {
+		ttl = sessionTTL
+	}
 	u := ingest.Upload{
 		ID: upload, LabelID: httpapi.CallerOf(ctx).Subject, Object: ingest.Prefix + upload,
 		Filename: r.Filename, ContentType: r.ContentType, Size: *r.Size, AllowDuplicate: r.AllowDuplicate, Metadata: r.Metadata,
-		ExpiresAt: d.Now().Add(urlTTL).UTC().Truncate(time.Second),
+		ExpiresAt: d.Now().Add(ttl).UTC().Truncate(time.Second),
+		// The file goes to storage, which passes no trace on.
+		Trace: telemetry.Traceparent(ctx),
 	}
 	if err := u.Check(); err != nil {
 		return CreateResponse{}, errs.New(errs.Invalid, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -80,82 +90,33 @@ func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error
 	if _, err := d.Spanner.Apply(ctx, []*spanner.Mutation{row}); err != nil {
 		return CreateResponse{}, fmt.Errorf("record upload: %w", err)
 	}
-	// The signature holds for one new object of this type and length only.
-	headers := map[string]string{
-		"Content-Type":                u.ContentType,
-		"x-goog-content-length-range": fmt.Sprintf("%d,%d", u.Size, u.Size),
-		"x-goog-if-generation-match":  "0",
+	answer := CreateResponse{ID: u.ID, Method: http.MethodPut, ExpiresAt: u.ExpiresAt, Resumable: r.Resumable}
+	if r.Resumable {
+		answer.Headers = map[string]string{"Content-Type": u.ContentType}
+		answer.UploadURL, err = beginSession(ctx, d, u)
+	} else {
+		answer.UploadURL, answer.Headers, err = sign(d, u, http.MethodPut, u.ExpiresAt)
 	}
-	signed, err := d.Signer.SignURL(d.Bucket, u.Object, storage.SignedURLOptions{
-		Method: http.MethodPut, Expires: u.ExpiresAt, ContentType: u.ContentType,
-		Headers: []string{
-			"x-goog-content-length-range:" + headers["x-goog-content-length-range"],
-			"x-goog-if-generation-match:0",
-		},
-	})
 	if err != nil {
 		return CreateResponse{}, err
 	}
-	return CreateResponse{ID: u.ID, UploadURL: signed, Method: http.MethodPut, Headers: headers, ExpiresAt: u.ExpiresAt}, nil
+	return answer, nil
 }
 
-// GetRequest names an upload.
-type GetRequest struct {
-	ID string `json:"-" path:"id"`
-}
-
-// GetResponse tells where an upload stands.
-type GetResponse struct {
-	ID          string        `json:"id"`
-	Status      ingest.Status `json:"status"`
-	Reason      string        `json:"reason,omitempty"`
-	TrackID     string        `json:"track_id,omitempty"`
-	DuplicateOf string        `json:"duplicate_of,omitempty"`
-	Progress    float64       `json:"progress"`
-	Filename    string        `json:"filename"`
-	ExpiresAt   time.Time     `json:"expires_at"`
-}
-
-// Get tells a label of its own upload; anybody else's does not exist for it.
-func Get(ctx context.Context, r GetRequest, d Deps) (GetResponse, error) {
-	tx := d.Spanner.ReadOnlyTransaction()
-	defer tx.Close()
-	missing := errs.New(errs.NotFound, "there is no upload %s", r.ID)
-	if !id.Valid(r.ID) {
-		return GetResponse{}, missing
+// sign makes a URL that is good for one new object of the upload's type and
+// length only, and the headers that its request must have.
+func sign(d Deps, u ingest.Upload, method string, expires time.Time, more ...string) (signed string, headers map[string]string, err error) {
+	lines := append([]string{
+		fmt.Sprintf("x-goog-content-length-range:%d,%d", u.Size, u.Size),
+		"x-goog-if-generation-match:0",
+	}, more...)
+	headers = map[string]string{"Content-Type": u.ContentType}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ":")
+		headers[name] = value
 	}
-	u, err := ingest.Read(ctx, tx, r.ID)
-	if err != nil {
-		return GetResponse{}, err
-	}
-	if u.LabelID != httpapi.CallerOf(ctx).Subject {
-		return GetResponse{}, missing
-	}
-	done := map[playback.Rendition]bool{}
-	if u.Status == ingest.Processing {
-		attempts, err := ingest.Attempts(ctx, tx, u.TrackID)
-		if err != nil {
-			return GetResponse{}, err
-		}
-		for _, a := range attempts {
-			if a.State == ingest.Complete {
-				done[a.Rendition] = true
-			}
-		}
-	}
-	return GetResponse{
-		ID: u.ID, Status: u.Status, Reason: u.Reason, TrackID: u.TrackID, DuplicateOf: u.DuplicateOf,
-		Progress: progress(u.Status, len(done)), Filename: u.Filename, ExpiresAt: u.ExpiresAt,
-	}, nil
-}
-
-// progress counts the probe as one step and each rendition as another.
-func progress(s ingest.Status, renditions int) float64 {
-	switch s {
-	case ingest.Playable, ingest.Duplicate:
-		return 1
-	case ingest.Processing:
-		return float64(1+renditions) / float64(2+len(playback.Renditions()))
-	}
-	return 0
+	signed, err = d.Signer.SignURL(d.Bucket, u.Object, storage.SignedURLOptions{
+		Method: method, Expires: expires, ContentType: u.ContentType, Headers: lines,
+	})
+	return signed, headers, err
 }
