@@ -27,8 +27,10 @@ const (
 
 // Manifest is functions/manifest.yaml.
 type Manifest struct {
-	Topics    []Topic    `yaml:"topics"`
-	Functions []Function `yaml:"functions"`
+	// Environment is what every function reads, besides what it lists itself.
+	Environment []string   `yaml:"environment"`
+	Topics      []Topic    `yaml:"topics"`
+	Functions   []Function `yaml:"functions"`
 }
 
 // Topic is one Pub/Sub topic: a message of ours, or a bucket's notifications.

@@ -36,6 +36,9 @@ func Child() {
 }
 
 func serve(port string) error {
+	if err := telemetry.Start(); err != nil {
+		return err
+	}
 	target := os.Getenv("FUNCTION_TARGET")
 	ctx := context.Background()
 	for _, f := range registry.All() {

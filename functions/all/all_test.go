@@ -8,9 +8,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/segue-audio/segue/functions"
+	"github.com/segue-audio/segue/shared/config"
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/registry"
+	"github.com/segue-audio/segue/shared/telemetry"
 )
 
 // summary is what the manifest and the code must say alike of a function.
@@ -47,6 +49,16 @@ func TestManifestAndRegistryAgree(t *testing.T) {
 		code[f.Name] = summary{Routes: f.Routes, Message: f.Message, Environment: f.Environment}
 	}
 	if d := cmp.Diff(manifest, code); d != "" {
+		t.Errorf("the manifest (-) and the code (+) differ:\n%s", d)
+	}
+}
+
+func TestManifestListsWhatAllFunctionsRead(t *testing.T) {
+	m, err := functions.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(slices.Sorted(slices.Values(m.Environment)), config.Names[telemetry.Config]()); d != "" {
 		t.Errorf("the manifest (-) and the code (+) differ:\n%s", d)
 	}
 }

@@ -4,6 +4,7 @@
 package drain
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -20,10 +21,38 @@ const limit = 9 * time.Second
 // after the handler left.
 const answer = 200 * time.Millisecond
 
+// lastWords is what is left for whoever has something to send at the end: with
+// limit, it stays below the platform's ten seconds.
+const lastWords = 700 * time.Millisecond
+
 var (
 	once sync.Once
 	work gate
+
+	mu    sync.Mutex
+	atEnd []func(context.Context)
 )
+
+// AtEnd has f called when the process ends, after what was in flight; its
+// context ends before the process does.
+func AtEnd(f func(context.Context)) {
+	mu.Lock()
+	defer mu.Unlock()
+	atEnd = append(atEnd, f)
+}
+
+// sayLast runs what AtEnd was given, all at once.
+func sayLast() {
+	mu.Lock()
+	defer mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, f := range atEnd {
+		all.Go(func() { f(ctx) })
+	}
+	all.Wait()
+}
 
 // gate is held for reading by each request; the end of the process is its
 // writer, so it waits for all of them and lets no new one begin.
@@ -49,7 +78,9 @@ func Watch() {
 		if !work.close(limit) {
 			slog.Warn("requests were cut at the end of the process")
 		}
-		time.Sleep(answer)
+		answered := time.After(answer)
+		sayLast()
+		<-answered
 		os.Exit(0)
 	}()
 }

@@ -57,7 +57,7 @@ var framework = sync.OnceValues(func() (*functions, error) {
 		func(context.Context, *eventpb.CatalogChanged, *calls) error { return nil })
 	event.RegisterBucket[struct{}]("test-finalized", ready, func(ctx context.Context, m event.Finalized, c *calls) error {
 		return c.answer(ctx, m.Object, call{finalized: m})
-	})
+	}, nil)
 	for _, r := range registry.All() {
 		err := funcframework.RegisterCloudEventFunctionContext(context.Background(), "/"+r.Name+"/",
 			func(ctx context.Context, e ce.Event) error { return r.CloudEvent(ctx, e) })

@@ -81,6 +81,7 @@ func TopicOf(message string) string {
 	return b.String()
 }
 
-func (m Message) attributes() map[string]string {
-	return map[string]string{attrID: m.ID, attrTime: m.Time.Format(time.RFC3339Nano), attrTrace: m.Trace}
+// attributes of m when it is sent by the span of trace.
+func (m Message) attributes(trace string) map[string]string {
+	return map[string]string{attrID: m.ID, attrTime: m.Time.Format(time.RFC3339Nano), attrTrace: trace}
 }

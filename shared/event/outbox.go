@@ -51,6 +51,7 @@ func Open(c gcp.Config) (*Writer, error) {
 // changes in tx and returns what they cause. It may run several times.
 func (w *Writer) Write(ctx context.Context, change func(context.Context, *spanner.ReadWriteTransaction) ([]proto.Message, error)) error {
 	var messages []Message
+	caller := ctx // an event follows from what was asked for, not from one try at it
 	_, err := w.Spanner.ReadWriteTransaction(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		events, err := change(ctx, tx)
 		if err != nil {
@@ -59,7 +60,7 @@ func (w *Writer) Write(ctx context.Context, change func(context.Context, *spanne
 		messages = messages[:0]
 		rows := make([]*spanner.Mutation, 0, len(events))
 		for _, e := range events {
-			m, err := New(ctx, e, w.Now())
+			m, err := New(caller, e, w.Now())
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+
+	"github.com/segue-audio/segue/shared/telemetry"
 )
 
 // Publisher sends messages to Pub/Sub.
@@ -40,15 +42,20 @@ func (p *Publisher) topic(name string) *pubsub.Publisher {
 // that arrived, whatever became of the others.
 func (p *Publisher) Publish(ctx context.Context, messages ...Message) ([]Message, error) {
 	results := make([]*pubsub.PublishResult, len(messages))
+	ends := make([]func(error), len(messages))
 	for i, m := range messages {
-		results[i] = p.topic(m.Topic).Publish(ctx, &pubsub.Message{Data: m.Data, Attributes: m.attributes()})
+		var trace string
+		trace, ends[i] = telemetry.Send(ctx, m.Topic, m.ID, m.Trace)
+		results[i] = p.topic(m.Topic).Publish(ctx, &pubsub.Message{Data: m.Data, Attributes: m.attributes(trace)})
 	}
 	var (
 		sent []Message
 		fail []error
 	)
 	for i, r := range results {
-		if _, err := r.Get(ctx); err != nil {
+		_, err := r.Get(ctx)
+		ends[i](err)
+		if err != nil {
 			fail = append(fail, fmt.Errorf("publish to %s: %w", messages[i].Topic, err))
 			continue
 		}

@@ -3,8 +3,10 @@ package event
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"time"
 
 	ce "github.com/cloudevents/sdk-go/v2/event"
@@ -29,7 +31,7 @@ func Register[Config any, M proto.Message, Deps any](name string, deps func() (D
 			return zero, fmt.Errorf("a new %T is not one", zero)
 		}
 		return m, proto.Unmarshal(data, m)
-	}, logic)
+	}, logic, nil)
 }
 
 // Finalized is Cloud Storage's notification that an object is complete.
@@ -40,15 +42,20 @@ type Finalized struct {
 	Generation string
 }
 
-// RegisterBucket makes an event function of a bucket's notifications.
-func RegisterBucket[Config, Deps any](name string, deps func() (Deps, error), logic Logic[Finalized, Deps]) {
+// Origin finds the traceparent of what caused an event, for events whose sender
+// knows of no trace. "" is none.
+type Origin[M, Deps any] func(context.Context, M, Deps) string
+
+// RegisterBucket makes an event function of a bucket's notifications. Cloud
+// Storage sends no trace with them: origin, if not nil, knows it.
+func RegisterBucket[Config, Deps any](name string, deps func() (Deps, error), logic Logic[Finalized, Deps], origin Origin[Finalized, Deps]) {
 	add[Config](name, "", deps, func(_ []byte, a map[string]string) (Finalized, error) {
 		f := Finalized{Bucket: a["bucketId"], Object: a["objectId"], Generation: a["objectGeneration"]}
 		if a["eventType"] != "OBJECT_FINALIZE" || f.Bucket == "" || f.Object == "" || f.Generation == "" {
 			return f, fmt.Errorf("attributes %v are not those of an OBJECT_FINALIZE", a)
 		}
 		return f, nil
-	}, logic)
+	}, logic, origin)
 }
 
 // published is the data of the CloudEvent that the Functions Framework makes of
@@ -59,25 +66,33 @@ type published struct {
 		Attributes map[string]string `json:"attributes"`
 		MessageID  string            `json:"messageId"`
 	} `json:"message"`
+	Subscription string `json:"subscription"`
 }
 
-func add[Config, M, Deps any](name, message string, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), logic Logic[M, Deps]) {
+func add[Config, M, Deps any](name, message string, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), logic Logic[M, Deps], origin Origin[M, Deps]) {
 	registry.Add(registry.Function{
 		Name: name, Message: message, Environment: config.Names[Config](),
-		Ready: func() error { _, err := deps(); return err },
+		Ready: func() error { _, err := deps(); return errors.Join(telemetry.Start(), err) },
 		CloudEvent: func(ctx context.Context, e ce.Event) error {
 			defer drain.Enter()()
+			if err := telemetry.Start(); err != nil {
+				return fmt.Errorf("not ready: %w", err)
+			}
 			var p published
 			if err := json.Unmarshal(e.Data(), &p); err != nil {
 				return fmt.Errorf("event %s carries no Pub/Sub message: %w", e.ID(), err)
 			}
-			trace, ok := telemetry.ParseTraceparent(p.Message.Attributes[attrTrace])
-			if !ok {
-				trace = telemetry.NewTrace()
+			trace := p.Message.Attributes[attrTrace]
+			if origin != nil && trace == "" {
+				trace = find(ctx, p, deps, decode, origin)
 			}
-			ctx = telemetry.WithTrace(ctx, trace)
+			ctx, end := telemetry.Process(ctx, telemetry.Delivery{
+				Function: name, Topic: path.Base(e.Source()), Subscription: path.Base(p.Subscription), MessageID: p.Message.MessageID, Trace: trace,
+			})
+			defer telemetry.AfterEvent(ctx)
 			start := time.Now()
 			err := handle(ctx, p, deps, decode, logic)
+			end(err)
 			level, outcome := slog.LevelInfo, "done"
 			if err != nil {
 				level, outcome = slog.LevelWarn, err.Error()
@@ -86,6 +101,26 @@ func add[Config, M, Deps any](name, message string, deps func() (Deps, error), d
 			return err
 		},
 	})
+}
+
+// originWithin is how long an event waits to learn its trace.
+const originWithin = 2 * time.Second
+
+// find asks for the event's trace. What keeps it from an answer is met again,
+// and told, by the function itself, which then begins a trace.
+func find[M, Deps any](ctx context.Context, p published, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), origin Origin[M, Deps]) string {
+	m, err := decode(p.Message.Data, p.Message.Attributes)
+	if err != nil {
+		return ""
+	}
+	d, err := deps()
+	if err != nil {
+		return ""
+	}
+	// The question comes before the trace is known, so it is in none.
+	ctx, cancel := context.WithTimeout(ctx, originWithin)
+	defer cancel()
+	return origin(ctx, m, d)
 }
 
 // handle returns an error also for what cannot be decoded: the dead-letter

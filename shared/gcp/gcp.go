@@ -2,6 +2,11 @@
 // made when it is first asked for, once a process. The emulators are reached
 // through the variables that Google's own tools use (SPANNER_EMULATOR_HOST,
 // PUBSUB_EMULATOR_HOST, STORAGE_EMULATOR_HOST); production sets none of them.
+//
+// Spans: Google's libraries make those of Spanner's and Cloud Storage's
+// operations, and of the calls below them (otelgrpc, otelhttp), by themselves.
+// Pub/Sub's own tracing stays off: shared/event makes the producer's span, and
+// with the library's each message would carry two traces.
 package gcp
 
 import (
@@ -14,6 +19,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/api/option"
 
 	"github.com/segue-audio/segue/shared/once"
@@ -84,11 +90,11 @@ func (c *Clients) Bucket(name string) (*storage.BucketHandle, error) {
 
 // NewStorage makes a Cloud Storage client. With an emulator it sends the run's
 // bearer, SEGUE_STORAGE_BEARER, since the local buckets are as private as the
-// real ones.
+// real ones, over a transport with the spans that the library's own has.
 func NewStorage(ctx context.Context) (*storage.Client, error) {
 	var opts []option.ClientOption
 	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
-		opts = append(opts, option.WithHTTPClient(&http.Client{Transport: Bearer{Token: os.Getenv("SEGUE_STORAGE_BEARER"), Base: http.DefaultTransport}}))
+		opts = append(opts, option.WithHTTPClient(&http.Client{Transport: otelhttp.NewTransport(Bearer{Token: os.Getenv("SEGUE_STORAGE_BEARER"), Base: http.DefaultTransport})}))
 	}
 	client, err := storage.NewClient(ctx, opts...)
 	if err != nil {

@@ -144,7 +144,7 @@ func TestAnswerIsSentBeforeTheRequestLeaves(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	w := httptest.NewRecorder()
-	middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "x") })).ServeHTTP(w, r)
+	middleware("test-panic", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "x") })).ServeHTTP(w, r)
 	if !w.Flushed {
 		t.Error("the answer was left to the server")
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/segue-audio/segue/shared/telemetry"
 )
 
-// newHandler serves the routes of one function.
-func newHandler(routes []Route, verifier func() (*Verifier, AuthConfig, error)) http.Handler {
+// newHandler serves the routes of the function of this name.
+func newHandler(name string, routes []Route, verifier func() (*Verifier, AuthConfig, error)) http.Handler {
 	mux := http.NewServeMux()
 	byPath := map[string]map[string]Route{}
 	for _, r := range routes {
@@ -28,10 +28,10 @@ func newHandler(routes []Route, verifier func() (*Verifier, AuthConfig, error)) 
 	for path, methods := range byPath {
 		mux.Handle(path, operations{methods: methods, verifier: verifier})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, errs.New(errs.NotFound, "there is nothing at %s", r.URL.Path))
 	})
-	return middleware(mux)
+	return middleware(name, mux)
 }
 
 // operations is one path with its methods.
@@ -101,14 +101,19 @@ func notReady(err error) error {
 	return errs.Wrap(err, errs.Unavailable, "this function is not ready; try again")
 }
 
-// middleware is what every request passes, whatever its route.
-func middleware(next http.Handler) http.Handler {
+// root is the pattern of what no route took.
+const root = "/"
+
+// middleware is what every request to a function passes, whatever its route.
+func middleware(function string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer drain.Enter()()
 		start := time.Now()
 		request := requestID(r.Header.Get("X-Request-Id"))
-		ctx := telemetry.WithTrace(r.Context(), telemetry.FromRequest(r.Header))
+		misconfigured := telemetry.Start()
+		ctx, span := telemetry.Serve(r.Context(), function, r)
 		r = r.Clone(ctx)
+		r.Pattern = "" // of a mux before us
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		// A trailing slash is the same route, without a redirect.
 		if len(r.URL.Path) > 1 {
@@ -128,11 +133,20 @@ func middleware(next http.Handler) http.Handler {
 					WriteError(recorder, r, errs.New(errs.Internal, "something went wrong on our side (trace %s)", telemetry.TraceOf(ctx).ID))
 				}
 			}
+			route := r.Pattern
+			if route == root {
+				route = ""
+			}
+			span.End(ctx, route, recorder.status)
 			// The server would send it after we left, when a process that drains may
 			// have ended already.
 			_ = http.NewResponseController(w).Flush()
 			slog.InfoContext(ctx, "request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "request_id", request, "ms", time.Since(start).Milliseconds())
 		}()
+		if misconfigured != nil {
+			WriteError(recorder, r, notReady(misconfigured))
+			return
+		}
 		next.ServeHTTP(recorder, r)
 	})
 }

@@ -113,7 +113,7 @@ func newWorld(t testing.TB, changes ...func(*AuthConfig)) *world {
 			Base: BaseURL(ctx), Caller: CallerOf(ctx), Trace: telemetry.TraceOf(ctx).ID,
 		}, nil
 	}
-	server := httptest.NewServer(newHandler([]Route{
+	server := httptest.NewServer(newHandler("test-things", []Route{
 		Handle("GET /v1/things/{id}", "", deps, echo),
 		Handle("PUT /v1/things/{id}", "", deps, echo),
 		Handle("POST /v1/things", "write", deps, echo),
@@ -153,8 +153,12 @@ type change func(*http.Request)
 
 func header(k, v string) change { return func(r *http.Request) { r.Header.Set(k, v) } }
 
-// client shows redirects instead of following them.
-var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// client shows redirects instead of following them. Its connections are its own:
+// the end of any test server closes those of the default transport.
+var client = &http.Client{
+	Transport:     &http.Transport{},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 // send asks url as a client does that sends JSON.
 func send(t testing.TB, method, url, body string, changes ...change) reply {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/once"
 	"github.com/segue-audio/segue/shared/registry"
+	"github.com/segue-audio/segue/shared/telemetry"
 )
 
 // Register makes an HTTP function of routes. Config is the function's
@@ -23,8 +25,9 @@ func Register[Config any](name string, ready func() error, routes ...Route) {
 		return verification{NewVerifier(c, http.DefaultClient, time.Now), c}, nil
 	})
 	f := registry.Function{
-		Name: name, Environment: config.Names[Config](), Ready: ready,
-		HTTP: newHandler(routes, func() (*Verifier, AuthConfig, error) {
+		Name: name, Environment: config.Names[Config](),
+		Ready: func() error { return errors.Join(telemetry.Start(), ready()) },
+		HTTP: newHandler(name, routes, func() (*Verifier, AuthConfig, error) {
 			v, err := verifier()
 			return v.verifier, v.config, err
 		}).ServeHTTP,
@@ -43,7 +46,7 @@ type verification struct {
 // RegisterJob makes a function that the scheduler calls: any POST runs job
 // once. Who may call it is the platform's to check, as it is for events.
 func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job func(context.Context, Deps) (map[string]int, error)) {
-	handler := middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := middleware(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
 			WriteError(w, r, errs.New(errs.MethodNotAllowed, "a job is run by POST"))
@@ -69,6 +72,6 @@ func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job f
 	}))
 	registry.Add(registry.Function{
 		Name: name, Environment: config.Names[Config](), HTTP: handler.ServeHTTP,
-		Ready: func() error { _, err := deps(); return err },
+		Ready: func() error { _, err := deps(); return errors.Join(telemetry.Start(), err) },
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 var uploadColumns = []string{
 	"UploadId", "LabelId", "Object", "Generation", "Filename", "ContentType", "Size", "AllowDuplicate", "Metadata",
-	"Status", "Reason", "TrackId", "DuplicateOf", "ExpiresAt",
+	"Status", "Reason", "TrackId", "DuplicateOf", "ExpiresAt", "Traceparent",
 }
 
 // reader is a transaction or a single read.
@@ -35,14 +35,15 @@ func Read(ctx context.Context, r reader, id string) (*Upload, error) {
 		u                  Upload
 		generation         spanner.NullInt64
 		track, duplicateOf spanner.NullString
+		traceparent        spanner.NullString
 		metadata           string
 	)
 	err = row.Columns(&u.ID, &u.LabelID, &u.Object, &generation, &u.Filename, &u.ContentType, &u.Size, &u.AllowDuplicate,
-		&metadata, (*string)(&u.Status), &u.Reason, &track, &duplicateOf, &u.ExpiresAt)
+		&metadata, (*string)(&u.Status), &u.Reason, &track, &duplicateOf, &u.ExpiresAt, &traceparent)
 	if err != nil {
 		return nil, fmt.Errorf("read upload %s: %w", id, err)
 	}
-	u.Generation, u.TrackID, u.DuplicateOf = generation.Int64, track.StringVal, duplicateOf.StringVal
+	u.Generation, u.TrackID, u.DuplicateOf, u.Trace = generation.Int64, track.StringVal, duplicateOf.StringVal, traceparent.StringVal
 	if err := json.Unmarshal([]byte(metadata), &u.Metadata); err != nil {
 		return nil, fmt.Errorf("metadata of upload %s: %w", id, err)
 	}
@@ -58,7 +59,7 @@ func (u *Upload) Insert() (*spanner.Mutation, error) {
 	return spanner.InsertMap("Uploads", map[string]any{
 		"UploadId": u.ID, "LabelId": u.LabelID, "Object": u.Object, "Filename": u.Filename, "ContentType": u.ContentType,
 		"Size": u.Size, "AllowDuplicate": u.AllowDuplicate, "Metadata": string(metadata), "Status": string(Waiting),
-		"Reason": "", "ExpiresAt": u.ExpiresAt, "CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
+		"Reason": "", "ExpiresAt": u.ExpiresAt, "Traceparent": spanner.NullString{StringVal: u.Trace, Valid: u.Trace != ""}, "CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
 	}), nil
 }
 

@@ -51,6 +51,7 @@ type Upload struct {
 	TrackID        string
 	DuplicateOf    string
 	ExpiresAt      time.Time
+	Trace          string // traceparent of the request that announced it
 }
 
 // Metadata is what the label says of the track; it goes before the file's tags.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // NewLogger writes JSON lines in the form that Cloud Logging understands:
@@ -37,13 +39,19 @@ type traced struct {
 	project string
 }
 
+// Cloud Logging shows a line with its span by these three.
+// https://cloud.google.com/logging/docs/structured-logging
 func (h traced) Handle(ctx context.Context, r slog.Record) error {
-	if t, ok := ctx.Value(traceKey{}).(Trace); ok {
-		id := t.ID
+	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
+		id := c.TraceID().String()
 		if h.project != "" {
 			id = "projects/" + h.project + "/traces/" + id
 		}
-		r.AddAttrs(slog.String("logging.googleapis.com/trace", id))
+		r.AddAttrs(
+			slog.String("logging.googleapis.com/trace", id),
+			slog.String("logging.googleapis.com/spanId", c.SpanID().String()),
+			slog.Bool("logging.googleapis.com/trace_sampled", c.IsSampled()),
+		)
 	}
 	return h.Handler.Handle(ctx, r)
 }

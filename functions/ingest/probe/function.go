@@ -20,7 +20,7 @@ type Config struct {
 }
 
 func init() {
-	event.RegisterBucket[Config]("ingest-probe", once.Value(wire), Probe)
+	event.RegisterBucket[Config]("ingest-probe", once.Value(wire), Probe, Origin)
 }
 
 func wire() (Deps, error) {

@@ -65,6 +65,15 @@ func Probe(ctx context.Context, n event.Finalized, d Deps) error {
 	return d.accept(ctx, u.ID, generation, f)
 }
 
+// Origin is the trace of the request that announced the upload.
+func Origin(ctx context.Context, n event.Finalized, d Deps) string {
+	u, err := ingest.Read(ctx, d.Writer.Spanner.Single(), strings.TrimPrefix(n.Object, ingest.Prefix))
+	if err != nil {
+		return "" // Probe meets the same and tells
+	}
+	return u.Trace
+}
+
 // file is what examine finds out.
 type file struct {
 	ffmpeg.Info

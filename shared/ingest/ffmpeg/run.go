@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/segue-audio/segue/shared/telemetry"
 )
 
 // ErrFile means that the file itself is at fault: trying again cannot help.
@@ -34,6 +36,8 @@ func input(file string) []string {
 
 // run runs a program and returns its messages; its output goes to out.
 func run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
+	ctx, end := telemetry.Span(ctx, program)
+	defer func() { end(err) }()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var stderr tail
