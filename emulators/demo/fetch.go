@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/segue-audio/segue/shared/ingest"
 )
@@ -94,7 +95,7 @@ func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, text)
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(text)))
 	}
 	return nil
 }
