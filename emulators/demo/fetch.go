@@ -75,7 +75,7 @@ func download(ctx context.Context, dir, root string) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	if err := command(ctx, temp, "apt-get", "download", "-o", "APT::Sandbox::User=root", pkg); err != nil {
+	if err := getPackage(ctx, temp); err != nil {
 		return err
 	}
 	debs, err := filepath.Glob(filepath.Join(temp, "*.deb"))
@@ -89,6 +89,19 @@ func download(ctx context.Context, dir, root string) error {
 		return err
 	}
 	return os.Rename(filepath.Join(temp, "unpacked"), root)
+}
+
+func getPackage(ctx context.Context, dir string) error {
+	get := func() error { return command(ctx, dir, "apt-get", "download", "-o", "APT::Sandbox::User=root", pkg) }
+	err := get()
+	if err == nil || os.Geteuid() != 0 {
+		return err
+	}
+	// A machine that is new has no list of packages yet.
+	if e := command(ctx, dir, "apt-get", "update", "-q"); e != nil {
+		return errors.Join(err, e)
+	}
+	return get()
 }
 
 func command(ctx context.Context, dir, name string, args ...string) error {
