@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // source is a package of music.
@@ -83,7 +84,7 @@ func download(ctx context.Context, dir, root, pkg string) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	if err := command(ctx, temp, "apt-get", "download", "-o", "APT::Sandbox::User=root", pkg); err != nil {
+	if err := getPackage(ctx, temp, pkg); err != nil {
 		return err
 	}
 	debs, err := filepath.Glob(filepath.Join(temp, "*.deb"))
@@ -99,11 +100,24 @@ func download(ctx context.Context, dir, root, pkg string) error {
 	return os.Rename(filepath.Join(temp, "unpacked"), root)
 }
 
+func getPackage(ctx context.Context, dir, pkg string) error {
+	get := func() error { return command(ctx, dir, "apt-get", "download", "-o", "APT::Sandbox::User=root", pkg) }
+	err := get()
+	if err == nil || os.Geteuid() != 0 {
+		return err
+	}
+	// A machine that is new has no list of packages yet.
+	if e := command(ctx, dir, "apt-get", "update", "-q"); e != nil {
+		return errors.Join(err, e)
+	}
+	return get()
+}
+
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, text)
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(text)))
 	}
 	return nil
 }

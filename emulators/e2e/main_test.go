@@ -187,8 +187,14 @@ func (r *running) as(t *testing.T, user string) *client.Client {
 	return &client.Client{BaseURL: r.url, HTTP: http.DefaultClient, Token: func() (string, error) { return token, nil }}
 }
 
-// fetch gets a URL with headers, and reads all of the answer.
-func fetch(t *testing.T, method, url string, header http.Header) (*http.Response, []byte) {
+// answer is a response without its body, which fetch has read and closed.
+type answer struct {
+	status int
+	header http.Header
+}
+
+// fetch asks for a URL with headers, and reads all of the answer.
+func fetch(t *testing.T, method, url string, header http.Header) (answer, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -206,7 +212,7 @@ func fetch(t *testing.T, method, url string, header http.Header) (*http.Response
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, body
+	return answer{resp.StatusCode, resp.Header}, body
 }
 
 // within bounds what a test waits for.

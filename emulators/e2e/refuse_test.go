@@ -44,8 +44,8 @@ func TestErrorsHaveTheWebAPIsForm(t *testing.T) {
 			c := client.Client{BaseURL: segue.url, HTTP: http.DefaultClient, Token: func() (string, error) { return test.token, nil }}
 			if test.token == "" {
 				resp, body := fetch(t, test.method, segue.url+test.path, nil)
-				if resp.StatusCode != test.status || !strings.HasPrefix(string(body), `{"error":{"status":401,"message":"`) {
-					t.Errorf("answer %s: %s", resp.Status, body)
+				if resp.status != test.status || !strings.HasPrefix(string(body), `{"error":{"status":401,"message":"`) {
+					t.Errorf("answer %d: %s", resp.status, body)
 				}
 				return
 			}
@@ -111,8 +111,8 @@ func TestNoByteWithoutTheRightSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := fetch(t, http.MethodGet, s.URL, nil); resp.StatusCode != http.StatusOK || len(body) != len(ciphertext) {
-		t.Fatalf("the right URL answers %s", resp.Status)
+	if resp, body := fetch(t, http.MethodGet, s.URL, nil); resp.status != http.StatusOK || len(body) != len(ciphertext) {
+		t.Fatalf("the right URL answers %d", resp.status)
 	}
 	storage := env["SEGUE_STORAGE_URL"]
 	for name, u := range map[string]string{
@@ -135,8 +135,8 @@ func TestNoByteWithoutTheRightSignature(t *testing.T) {
 			t.Parallel()
 			for _, header := range []http.Header{nil, {"Range": {"bytes=0-9"}}} {
 				resp, body := fetch(t, http.MethodGet, u, header)
-				if resp.StatusCode < 400 || strings.Contains(string(body), string(ciphertext[:10])) {
-					t.Errorf("answer %s with %d bytes", resp.Status, len(body))
+				if resp.status < 400 || strings.Contains(string(body), string(ciphertext[:10])) {
+					t.Errorf("answer %d with %d bytes", resp.status, len(body))
 				}
 			}
 		})

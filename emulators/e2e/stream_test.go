@@ -92,8 +92,8 @@ func ranges(t *testing.T, url string, size int64) []byte {
 	for i, step := int64(0), int64(1); i < size; i, step = i+step, step*3+7 {
 		last := min(i+step, size) - 1
 		resp, body := fetch(t, http.MethodGet, url, http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", i, last)}})
-		if want := fmt.Sprintf("bytes %d-%d/%d", i, last, size); resp.StatusCode != http.StatusPartialContent || resp.Header.Get("Content-Range") != want {
-			t.Fatalf("range answers %s, Content-Range %q; want %q", resp.Status, resp.Header.Get("Content-Range"), want)
+		if want := fmt.Sprintf("bytes %d-%d/%d", i, last, size); resp.status != http.StatusPartialContent || resp.header.Get("Content-Range") != want {
+			t.Fatalf("range answers %d, Content-Range %q; want %q", resp.status, resp.header.Get("Content-Range"), want)
 		}
 		all = append(all, body...)
 	}
@@ -106,8 +106,8 @@ func (s stream) open(t *testing.T) (ciphertext, plaintext []byte) {
 	ciphertext = ranges(t, s.URL, s.Size)
 	resp, hashes := fetch(t, http.MethodGet, s.HashesURL, nil)
 	blocks := (len(ciphertext) + s.BlockSize - 1) / s.BlockSize
-	if resp.StatusCode != http.StatusOK || len(hashes) != 32*blocks {
-		t.Fatalf("hashes answer %s with %d bytes, want %d", resp.Status, len(hashes), 32*blocks)
+	if resp.status != http.StatusOK || len(hashes) != 32*blocks {
+		t.Fatalf("hashes answer %d with %d bytes, want %d", resp.status, len(hashes), 32*blocks)
 	}
 	for i := range blocks {
 		if err := playback.VerifyBlock(hashes, i, ciphertext[i*s.BlockSize:min((i+1)*s.BlockSize, len(ciphertext))]); err != nil {

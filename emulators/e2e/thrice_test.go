@@ -110,8 +110,8 @@ func objects(t *testing.T, prefix string) []string {
 			Name string `json:"name"`
 		} `json:"items"`
 	}
-	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&list); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("list of %s: %s: %s", prefix, resp.Status, body)
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&list); err != nil || resp.status != http.StatusOK {
+		t.Fatalf("list of %s: %d: %s", prefix, resp.status, body)
 	}
 	var names []string
 	for _, i := range list.Items {

@@ -117,6 +117,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	// Programs that run in other folders are told of this one.
+	if o.Data, err = filepath.Abs(o.Data); err != nil {
+		return err
+	}
 	h := &Harness{options: o, manifest: m, log: &logs{out: o.Out}, failed: make(chan error, 16)}
 	unlock, err := lock(o.Data)
 	if err != nil {

@@ -84,6 +84,20 @@ func Attempts(ctx context.Context, r ranger, prefix ...any) ([]*Attempt, error) 
 	return all, nil
 }
 
+// Unwanted are the attempts that nobody will play, given the ids of those that
+// are played. Those still at work are not among them: they remove themselves
+// when they find that they are not wanted.
+func Unwanted(attempts []*Attempt, live map[string]bool, now time.Time) []*Attempt {
+	var all []*Attempt
+	for _, a := range attempts {
+		atWork := a.State == Leased && a.LeaseUntil.After(now)
+		if !live[a.ID] && !atWork {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // Discard removes an attempt that nobody will play: its objects first, then its
 // row, so that a death in between leaves a row that leads to the objects.
 func (a *Attempt) Discard(ctx context.Context, client *spanner.Client, bucket *storage.BucketHandle) error {

@@ -19,7 +19,9 @@ import (
 const (
 	MaxSize     = 1 << 30 // bytes
 	MaxDuration = 2 * time.Hour
+	MaxGenre    = 200 // characters
 	maxName     = 500 // characters of a name or title
+	maxFolded   = 1000
 	maxList     = 100
 )
 
@@ -91,7 +93,7 @@ func (u *Upload) Check() error {
 	}
 	u.Filename = path.Base(strings.ReplaceAll(u.Filename, `\`, "/"))
 	bad(u.Filename == "." || u.Filename == "/", "filename is empty")
-	bad(!utf8.ValidString(u.Filename) || utf8.RuneCountInString(u.Filename) > maxName, "filename is not text of at most %d characters", maxName)
+	bad(!utf8.ValidString(u.Filename) || utf8.RuneCountInString(u.Filename) > maxName || strings.ContainsRune(u.Filename, 0), "filename is not text of at most %d characters", maxName)
 	bad(!slices.Contains(contentTypes, u.ContentType), "content_type %q is none of %s", u.ContentType, strings.Join(contentTypes, ", "))
 	bad(u.Size < 0, "size is negative")
 	bad(u.Size > MaxSize, "size %d is above the limit of %d bytes (1 GiB)", u.Size, MaxSize)
@@ -102,7 +104,7 @@ func (m *Metadata) check() []error {
 	var errs []error
 	text := func(field string, values ...string) {
 		for _, v := range values {
-			if !utf8.ValidString(v) || utf8.RuneCountInString(v) > maxName || strings.ContainsRune(v, 0) {
+			if !utf8.ValidString(v) || tooLong(v) || strings.ContainsRune(v, 0) {
 				errs = append(errs, fmt.Errorf("metadata.%s is not text of at most %d characters", field, maxName))
 			}
 		}
@@ -122,6 +124,9 @@ func (m *Metadata) check() []error {
 	names("artists", m.Artists)
 	names("album_artists", m.AlbumArtists)
 	names("genres", m.Genres)
+	if slices.ContainsFunc(m.Genres, func(s string) bool { return utf8.RuneCountInString(s) > MaxGenre }) {
+		errs = append(errs, fmt.Errorf("metadata.genres has an entry of more than %d characters", MaxGenre))
+	}
 	names("copyrights", m.Copyrights)
 	for _, c := range m.Credits {
 		names("credits.name", []string{c.Name})
@@ -136,6 +141,24 @@ func (m *Metadata) check() []error {
 		errs = append(errs, errors.New("metadata.disc_number and track_number are between 1 and 9999"))
 	}
 	return append(errs, m.checkCodes()...)
+}
+
+// tooLong says whether the catalogue cannot hold a name: some ligatures fold
+// into as many as 18 characters.
+func tooLong(s string) bool {
+	return utf8.RuneCountInString(s) > maxName || utf8.RuneCountInString(catalog.Fold(s)) > maxFolded
+}
+
+// Cut shortens a name to what the catalogue holds.
+func Cut(s string) string {
+	if r := []rune(s); len(r) > maxName {
+		s = string(r[:maxName])
+	}
+	for tooLong(s) {
+		r := []rune(s)
+		s = string(r[:len(r)/2])
+	}
+	return s
 }
 
 // creditRoles are the parts that a credit may name. Main artists are not among

@@ -63,6 +63,11 @@ func NewGCSV4(opts GCSOptions) (*GCSV4, error) {
 	if opts.GoogleAccessID == "" && opts.Handle == nil {
 		return nil, errors.New("GCS signer: no service account email")
 	}
+	if opts.Host == "" {
+		// Named, since the library would otherwise take an emulator's from the
+		// environment, and call it over HTTPS.
+		opts.Host = "storage.googleapis.com"
+	}
 	g := &GCSV4{opts: opts, sign: opts.SignBytes}
 	if len(opts.PrivateKey) > 0 {
 		key, err := parseRSA(opts.PrivateKey)

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,13 +23,13 @@ func describe(u *ingest.Upload, f file) catalog.Draft {
 	m, t := u.Metadata, tags(f.Tags)
 	d := catalog.Draft{
 		LabelID: u.LabelID, UploadID: u.ID,
-		Title:        first(m.Title, t.get("title"), strings.TrimSuffix(u.Filename, filepath.Ext(u.Filename)), u.Filename),
+		Title:        first(m.Title, t.get("title"), ingest.Cut(strings.TrimSuffix(u.Filename, filepath.Ext(u.Filename))), ingest.Cut(u.Filename)),
 		Artists:      firstList(m.Artists, t.list("artist"), t.list("album_artist"), []string{unknownArtist}),
 		Album:        first(m.Album, t.get("album")),
 		AlbumArtists: firstList(m.AlbumArtists, t.list("album_artist", "albumartist")),
 		Label:        first(m.Label, t.get("label", "publisher", "organization")),
 		Copyrights:   firstList(m.Copyrights, t.list("copyright", "license")),
-		Genres:       firstList(m.Genres, t.list("genre")),
+		Genres:       firstList(m.Genres, t.genres()),
 		DiscNumber:   firstNumber(m.DiscNumber, t.number("disc", "discnumber")),
 		TrackNumber:  firstNumber(m.TrackNumber, t.number("track", "tracknumber")),
 		Credits:      m.Credits, Explicit: m.Explicit, ISRC: m.ISRC, Markets: m.Markets,
@@ -52,16 +53,10 @@ func describe(u *ingest.Upload, f file) catalog.Draft {
 // tags are a file's tags by their lower-case keys.
 type tags map[string]string
 
-// maxText is what a column of the catalogue holds, in characters.
-const maxText = 500
-
 func (t tags) get(keys ...string) string {
 	for _, k := range keys {
 		if v := t[k]; v != "" {
-			if utf8.RuneCountInString(v) > maxText {
-				v = string([]rune(v)[:maxText])
-			}
-			return v
+			return ingest.Cut(v)
 		}
 	}
 	return ""
@@ -76,6 +71,11 @@ func (t tags) list(keys ...string) []string {
 		}
 	}
 	return all
+}
+
+// genres leaves out what is too long to be the name of one.
+func (t tags) genres() []string {
+	return slices.DeleteFunc(t.list("genre"), func(s string) bool { return utf8.RuneCountInString(s) > ingest.MaxGenre })
 }
 
 // number reads 3 and 3/12.

@@ -28,15 +28,23 @@ type Deps struct {
 	NewID   id.Source
 }
 
-// lengthTolerance allows for the priming and padding that containers count
-// differently; a truncated file lacks more.
-const lengthTolerance = 100 * time.Millisecond
+// The priming and padding that containers count differently: up to two frames
+// of an MP3, which are long at a low sample rate. A truncated file lacks more.
+const (
+	lengthTolerance  = 100 * time.Millisecond
+	toleratedSamples = 2 * 1152
+)
 
 // Probe accepts or refuses the object that n tells of. Until its one
 // transaction commits, nothing is written: die before, and the next delivery
 // starts over; die after, and the outbox holds the requests. Delivered again,
 // it finds the upload accepted and does nothing.
 func Probe(ctx context.Context, n event.Finalized, d Deps) error {
+	if n.Bucket != d.Uploads.BucketName() {
+		// Ours is the mistake: the object would not be found, and its upload fail
+		// for good.
+		return fmt.Errorf("the notification is of bucket %s, but uploads are in %s", n.Bucket, d.Uploads.BucketName())
+	}
 	uploadID, ok := strings.CutPrefix(n.Object, ingest.Prefix)
 	generation, err := strconv.ParseInt(n.Generation, 10, 64)
 	if !ok || err != nil {
@@ -135,15 +143,34 @@ func (f *file) decode(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	switch length := f.length(); {
+	length := f.length()
+	switch {
 	case f.samples == 0:
 		return refuse("the file has no audio in it")
 	case length > ingest.MaxDuration:
 		return refuse("the audio is longer than %s", ingest.MaxDuration)
-	case f.Duration > 0 && (f.Duration-length).Abs() > lengthTolerance:
-		return refuse("the audio is truncated: it is %s long, its container says %s", length.Round(time.Millisecond), f.Duration.Round(time.Millisecond))
 	}
-	return nil
+	return f.checkEnd(path, length)
+}
+
+// checkEnd refuses a file that decodes, but not to the end that it had.
+func (f *file) checkEnd(path string, length time.Duration) error {
+	tolerance := max(lengthTolerance, toleratedSamples*time.Second/time.Duration(f.SampleRate))
+	if off := f.Duration - length; f.Duration > 0 && off.Abs() > tolerance {
+		wrong := "truncated"
+		if off < 0 {
+			wrong = "damaged"
+		}
+		return refuse("the audio is %s: it is %s long, its container says %s", wrong, length.Round(time.Millisecond), f.Duration.Round(time.Millisecond))
+	}
+	if f.Container != "ogg" {
+		return nil
+	}
+	err := ffmpeg.CheckOggEnd(path)
+	if bad := new(ffmpeg.ErrFile); errors.As(err, &bad) {
+		return refuse("the audio is truncated: %s", bad.Reason)
+	}
+	return err
 }
 
 func refuse(format string, args ...any) error {

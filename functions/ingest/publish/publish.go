@@ -40,7 +40,7 @@ func Publish(ctx context.Context, m *eventpb.RenditionReady, d Deps) error {
 	}
 	crash.Point("publish:committed")
 	for _, a := range losers {
-		slog.InfoContext(ctx, "attempt removed", "track", a.TrackID, "rendition", a.Rendition.String(), "attempt", a.ID, "state", a.State)
+		slog.InfoContext(ctx, "attempt removed", "track", a.TrackID, "rendition", a.String(), "attempt", a.ID, "state", a.State)
 		if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
 			return err
 		}
@@ -82,10 +82,10 @@ func (d Deps) decide(ctx context.Context, tx *spanner.ReadWriteTransaction, m *e
 	}
 	switch t.state {
 	case catalog.StateFailed:
-		return d.others(attempts, nil), nil, nil
+		return ingest.Unwanted(attempts, nil, d.Now()), nil, nil
 	case catalog.StatePlayable:
 		live, err := liveAttempts(ctx, tx, m.GetTrackId())
-		return d.others(attempts, live), nil, err
+		return ingest.Unwanted(attempts, live, d.Now()), nil, err
 	}
 	chosen := choose(attempts)
 	if len(chosen) < len(playback.Renditions()) {
@@ -105,7 +105,7 @@ func (d Deps) decide(ctx context.Context, tx *spanner.ReadWriteTransaction, m *e
 		&eventpb.CatalogChanged{Kind: "track", Id: m.GetTrackId()},
 		&eventpb.CatalogChanged{Kind: "album", Id: t.album},
 	}
-	return d.others(attempts, live), events, tx.BufferWrite(rows)
+	return ingest.Unwanted(attempts, live, d.Now()), events, tx.BufferWrite(rows)
 }
 
 // choose picks the attempt of each rendition that was complete first.
@@ -120,19 +120,6 @@ func choose(attempts []*ingest.Attempt) map[playback.Rendition]*ingest.Attempt {
 		}
 	}
 	return chosen
-}
-
-// others are the attempts that nobody will play, but for those still at work:
-// they remove themselves when they find that they are not wanted.
-func (d Deps) others(attempts []*ingest.Attempt, live map[string]bool) []*ingest.Attempt {
-	var all []*ingest.Attempt
-	for _, a := range attempts {
-		atWork := a.State == ingest.Leased && a.LeaseUntil.After(d.Now())
-		if !live[a.ID] && !atWork {
-			all = append(all, a)
-		}
-	}
-	return all
 }
 
 func liveAttempts(ctx context.Context, tx *spanner.ReadWriteTransaction, track string) (map[string]bool, error) {

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (d Deps) keepLease(ctx context.Context, a *ingest.Attempt) (_ context.Conte
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		tick := time.NewTicker(leaseRenew)
+		tick := time.NewTicker(cmp.Or(d.renew, leaseRenew))
 		defer tick.Stop()
 		for {
 			select {
@@ -113,8 +114,9 @@ func (d Deps) keepLease(ctx context.Context, a *ingest.Attempt) (_ context.Conte
 	})
 	return ctx, sync.OnceFunc(func() {
 		close(done)
-		wg.Wait()
+		// A renewal under way is cut: it would wait for as long as Spanner is away.
 		cancel(nil)
+		wg.Wait()
 	})
 }
 
@@ -141,12 +143,12 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 			return nil, nil
 		}
 		return []proto.Message{&eventpb.RenditionReady{
-				UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,
-			}}, tx.BufferWrite([]*spanner.Mutation{spanner.UpdateMap("RenditionAttempts", map[string]any{
-				"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID,
-				"State": ingest.Complete, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize, "EncoderDelay": a.Delay,
-				"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "CompletedAt": spanner.CommitTimestamp,
-			})})
+			UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,
+		}}, tx.BufferWrite([]*spanner.Mutation{spanner.UpdateMap("RenditionAttempts", map[string]any{
+			"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID,
+			"State": ingest.Complete, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize, "EncoderDelay": a.Delay,
+			"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "CompletedAt": spanner.CommitTimestamp,
+		})})
 	})
 	if err != nil {
 		return fmt.Errorf("complete attempt %s: %w", a.ID, err)

@@ -29,6 +29,8 @@ type Deps struct {
 	NewID   id.Source
 	Uploads *storage.BucketHandle
 	Audio   *storage.BucketHandle
+
+	renew time.Duration // of the lease; 0: leaseRenew
 }
 
 // lengthTolerance is how many samples a rendition may differ from its source:
@@ -57,8 +59,7 @@ func Transcode(ctx context.Context, m *eventpb.TranscodeRequested, d Deps) error
 		var file *ffmpeg.ErrFile
 		if errors.As(err, &file) {
 			// The probe decoded this file to its end, but an encoder refuses it.
-			reason := fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason)
-			return ingest.Fail(ctx, d.Writer.Spanner, m.GetUploadId(), m.GetGeneration(), reason)
+			return d.fail(ctx, m, fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason))
 		}
 		return err
 	}
@@ -133,6 +134,28 @@ func (d Deps) put(ctx context.Context, name string, write func(*storage.Writer) 
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// fail ends the upload and removes the renditions that it has already. Those
+// that are being made remove themselves.
+func (d Deps) fail(ctx context.Context, m *eventpb.TranscodeRequested, reason string) error {
+	if err := ingest.Fail(ctx, d.Writer.Spanner, m.GetUploadId(), m.GetGeneration(), reason); err != nil {
+		return err
+	}
+	u, err := ingest.Read(ctx, d.Writer.Spanner.Single(), m.GetUploadId())
+	if err != nil || u.Status != ingest.Failed {
+		return err
+	}
+	attempts, err := ingest.Attempts(ctx, d.Writer.Spanner.Single(), m.GetTrackId())
+	if err != nil {
+		return err
+	}
+	for _, a := range ingest.Unwanted(attempts, nil, d.Now()) {
+		if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -17,10 +17,11 @@ const SampleRate = 44100
 // the same input and ffmpeg, and carries no metadata.
 func Encode(ctx context.Context, in, out string, r playback.Rendition) error {
 	args := append([]string{"-nostdin", "-v", "error", "-xerror", "-y"}, input(in)...)
-	args = append(args, "-map", "0:a:0", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact",
+	args = append(args, "-map", "0:a:0", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact",
 		// Time runs with the samples: files with a gap or a step back in their
 		// timestamps, as some encoders leave them, would be refused by the muxer.
-		"-af", "asetpts=N/SR/TB", "-ac", "2", "-ar", strconv.Itoa(SampleRate), "-b:a", fmt.Sprintf("%dk", r.Bitrate))
+		// In units of samples, since a quotient rounds to a sample too few.
+		"-af", "asettb=1/sr,asetpts=N", "-ac", "2", "-ar", strconv.Itoa(SampleRate), "-b:a", fmt.Sprintf("%dk", r.Bitrate))
 	switch r.Format {
 	case playback.Ogg:
 		args = append(args, "-c:a", "libvorbis", "-f", "ogg", out)
@@ -47,8 +48,8 @@ func TotalSamples(n, sampleRate int64) int64 {
 // Encoded is what a player needs to know of a rendition.
 type Encoded struct {
 	Size int64
-	// Samples that the container announces. Of files shorter than a fragment it
-	// counts the encoder's delay in.
+	// Samples that the container announces. Of files of a few fragments it counts
+	// the encoder's delay in.
 	Samples int64
 	Delay   int64 // samples before the first that is heard
 	// HeadSize is how many bytes hold the first 30 seconds.
@@ -63,9 +64,9 @@ func Measure(ctx context.Context, file string) (Encoded, error) {
 	if err != nil {
 		return Encoded{}, err
 	}
-	// One second beyond the head: its end is where the next packet begins.
+	// Beyond the head by more than an Ogg page, which holds a second.
 	p, _, err := probe(ctx, append(input(file), "-select_streams", "a:0", "-show_entries",
-		"stream=codec_name,sample_rate,start_pts,duration_ts:packet=pts,pos", "-read_intervals", fmt.Sprintf("%%+%d", headSeconds+1)))
+		"stream=codec_name,sample_rate,start_pts,duration_ts:packet=pts,pos", "-read_intervals", fmt.Sprintf("%%+%d", headSeconds+3)))
 	if err != nil {
 		return Encoded{}, err
 	}
@@ -75,17 +76,30 @@ func Measure(ctx context.Context, file string) (Encoded, error) {
 	e := Encoded{
 		Size: stat.Size(), HeadSize: stat.Size(), Samples: p.Streams[0].DurationTS, Delay: max(-p.Streams[0].StartPTS, 0),
 	}
-	for _, packet := range p.Packets {
-		if packet.PTS >= headSeconds*SampleRate {
-			// Several packets share an Ogg page and so its position: the head
-			// ends with the page before.
-			pos, err := strconv.ParseInt(packet.Pos, 10, 64)
-			if err != nil {
-				return e, fmt.Errorf("position %q of a packet: %w", packet.Pos, err)
-			}
-			e.HeadSize = pos
-			break
-		}
+	head, err := headSize(p)
+	if head > 0 {
+		e.HeadSize = head
 	}
-	return e, nil
+	return e, err
+}
+
+// headSize is where the head of the probed packets ends, or 0 where they end
+// before it. A page of Ogg gives its position to all its packets: the one that
+// the first packet after the head lies in also holds the head's last packets.
+func headSize(p probed) (int64, error) {
+	var page int64 // of the first packet after the head
+	for _, packet := range p.Packets {
+		if packet.PTS < headSeconds*SampleRate {
+			continue
+		}
+		pos, err := strconv.ParseInt(packet.Pos, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("position %q of a packet: %w", packet.Pos, err)
+		}
+		if page > 0 && pos > page {
+			return pos, nil
+		}
+		page = max(page, pos)
+	}
+	return 0, nil
 }

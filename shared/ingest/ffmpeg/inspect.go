@@ -2,6 +2,7 @@ package ffmpeg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,7 +64,8 @@ func Inspect(ctx context.Context, file string) (Info, error) {
 	}
 	// Without a frame count, an MP3's duration is guessed from its size.
 	if !strings.Contains(messages, "Estimating duration from bitrate") {
-		info.Duration = max(seconds(p.Format.Duration), seconds(s.Duration))
+		// Of the audio, where it is told: a picture beside it may last longer.
+		info.Duration = cmp.Or(seconds(s.Duration), seconds(p.Format.Duration))
 	}
 	for _, tags := range []map[string]string{p.Format.Tags, s.Tags} {
 		for k, v := range tags {

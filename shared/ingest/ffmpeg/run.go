@@ -34,6 +34,9 @@ func input(file string) []string {
 	return []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxers, "-i", "file:" + file}
 }
 
+// interrupted is what ffmpeg exits with when a signal asked it to stop.
+const interrupted = 255
+
 // run runs a program and returns its messages; its output goes to out.
 func run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
 	ctx, end := telemetry.Span(ctx, program)
@@ -51,7 +54,7 @@ func run(ctx context.Context, out io.Writer, program string, args ...string) (me
 		return stderr.String(), nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s was cut: %w", program, context.Cause(ctx))
-	case errors.As(err, &exit) && exit.ExitCode() > 0 && !stderr.blamesSystem():
+	case errors.As(err, &exit) && exit.ExitCode() > 0 && exit.ExitCode() != interrupted && !stderr.blamesSystem():
 		// An exit code is ffmpeg's own verdict; a signal would be the system's.
 		return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
 	}
@@ -86,7 +89,7 @@ func (t *tail) blamesSystem() bool {
 
 var (
 	source = regexp.MustCompile(`^\[[^\]]*\] `)
-	path   = regexp.MustCompile(`(file:)?/\S+`)
+	path   = regexp.MustCompile(`(file:)?/\S*[^\s:]`)
 )
 
 // lastLine is the last message without what only this machine knows: the
