@@ -142,13 +142,15 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 			unwanted = true
 			return nil, nil
 		}
-		return []proto.Message{&eventpb.RenditionReady{
-			UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,
-		}}, tx.BufferWrite([]*spanner.Mutation{spanner.UpdateMap("RenditionAttempts", map[string]any{
+		row := spanner.UpdateMap("RenditionAttempts", map[string]any{
 			"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID,
 			"State": ingest.Complete, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize, "EncoderDelay": a.Delay,
 			"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "CompletedAt": spanner.CommitTimestamp,
-		})})
+		})
+		ready := &eventpb.RenditionReady{
+			UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,
+		}
+		return []proto.Message{ready}, tx.BufferWrite([]*spanner.Mutation{row})
 	})
 	if err != nil {
 		return fmt.Errorf("complete attempt %s: %w", a.ID, err)
