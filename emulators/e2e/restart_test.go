@@ -97,6 +97,11 @@ func TestARestartKeepsEverything(t *testing.T) {
 	<-second.ended
 
 	third := startIn(t, data)
+	// The last export may have begun before the track was playable: then its
+	// upload goes on once more, to the same track.
+	if s := follow(ctx, t, third.as(t, "LABEL"), cut.ID); s.Status != ingest.Playable || s.TrackID != resumed.TrackID {
+		t.Fatalf("the upload that was cut, after the kill = %+v", s)
+	}
 	for _, track := range []string{done.TrackID, resumed.TrackID} {
 		third.assertPlays(t, track)
 	}
