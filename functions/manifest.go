@@ -45,7 +45,7 @@ type Function struct {
 	Name         string        `yaml:"name"`
 	Kind         Kind          `yaml:"kind"`
 	Routes       []Route       `yaml:"routes"`
-	Topic        string        `yaml:"topic"`
+	Topics       []string      `yaml:"topics"`
 	Schedule     string        `yaml:"schedule"` // cron, UTC
 	Environment  []string      `yaml:"environment"`
 	Secrets      []string      `yaml:"secrets"`
@@ -69,6 +69,9 @@ type Route struct {
 
 // Folder is where the function's package lies, below functions/.
 func (f Function) Folder() string { return strings.Replace(f.Name, "-", "/", 1) }
+
+// Subscription is the name of an event function's subscription to a topic.
+func (f Function) Subscription(topic string) string { return f.Name + "." + topic }
 
 // Load reads the manifest that this build carries.
 func Load() (*Manifest, error) { return Parse(manifestYAML) }

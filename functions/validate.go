@@ -62,7 +62,11 @@ func (f Function) problems(topics map[string]bool) []error {
 	case HTTP:
 		bad(len(f.Routes) == 0, "an http function has routes")
 	case Event:
-		bad(!topics[f.Topic], "topic %q is not declared", f.Topic)
+		bad(len(f.Topics) == 0, "an event function has topics")
+		for i, t := range f.Topics {
+			bad(!topics[t], "topic %q is not declared", t)
+			bad(slices.Contains(f.Topics[:i], t), "topic %q is named twice", t)
+		}
 		bad(f.Timeout > maxEventTimeout, "timeout %s: an event function has %s at most", f.Timeout, maxEventTimeout)
 	case Scheduled:
 		bad(len(strings.Fields(f.Schedule)) != 5, "schedule %q has not the five fields of cron", f.Schedule)
@@ -70,7 +74,7 @@ func (f Function) problems(topics map[string]bool) []error {
 		bad(true, "kind %q is none of http, event, scheduled", f.Kind)
 	}
 	bad(f.Kind != HTTP && len(f.Routes) > 0, "only an http function has routes")
-	bad(f.Kind != Event && f.Topic != "", "only an event function has a topic")
+	bad(f.Kind != Event && len(f.Topics) > 0, "only an event function has topics")
 	bad(f.Kind != Scheduled && f.Schedule != "", "only a scheduled function has a schedule")
 	bad(f.Timeout <= 0, "timeout is missing")
 	bad(f.Concurrency < 1, "concurrency is missing")

@@ -34,10 +34,9 @@ const (
 )
 
 // Wire makes what the manifest needs in the emulator at host: every topic, the
-// dead letters, and for each event function a push subscription of the
-// function's name to pushURL(name). What exists already stays, but for the push
-// URL, which follows pushURL.
-func Wire(ctx context.Context, host, project string, m *functions.Manifest, pushURL func(function string) string) error {
+// dead letters, and for each topic of each event function a push subscription to
+// pushURL. What exists already stays, but for the push URL, which follows pushURL.
+func Wire(ctx context.Context, host, project string, m *functions.Manifest, pushURL func(function, topic string) string) error {
 	client, err := dial(ctx, host, project)
 	if err != nil {
 		return fmt.Errorf("wire Pub/Sub: %w", err)
@@ -62,7 +61,7 @@ type wiring struct {
 	maxBackoff time.Duration
 }
 
-func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(string) string) error {
+func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(function, topic string) string) error {
 	for _, t := range append([]functions.Topic{{Name: DeadLetterTopic}}, m.Topics...) {
 		_, err := w.client.TopicAdminClient.CreateTopic(ctx, &pubsubpb.Topic{Name: w.topic(t.Name)})
 		if err != nil && status.Code(err) != codes.AlreadyExists {
@@ -75,19 +74,18 @@ func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(st
 		return err
 	}
 	for _, f := range m.Functions {
-		if f.Kind != functions.Event {
-			continue
-		}
-		if err := w.subscribe(ctx, w.push(f, pushURL(f.Name))); err != nil {
-			return err
+		for _, topic := range f.Topics {
+			if err := w.subscribe(ctx, w.push(f.Subscription(topic), topic, pushURL(f.Name, topic))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (w wiring) push(f functions.Function, url string) *pubsubpb.Subscription {
+func (w wiring) push(name, topic, url string) *pubsubpb.Subscription {
 	return &pubsubpb.Subscription{
-		Name: w.subscription(f.Name), Topic: w.topic(f.Topic),
+		Name: w.subscription(name), Topic: w.topic(topic),
 		AckDeadlineSeconds: int32(ackDeadline.Seconds()),
 		PushConfig:         &pubsubpb.PushConfig{PushEndpoint: url},
 		DeadLetterPolicy:   &pubsubpb.DeadLetterPolicy{DeadLetterTopic: w.topic(DeadLetterTopic), MaxDeliveryAttempts: w.attempts},

@@ -22,7 +22,7 @@ func manifest() *functions.Manifest {
 		Topics: []functions.Topic{{Name: "upload-finalized"}, {Name: "rendition-ready"}},
 		Functions: []functions.Function{
 			{Name: "catalog-browse", Kind: functions.HTTP},
-			{Name: "ingest-probe", Kind: functions.Event, Topic: "upload-finalized"},
+			{Name: "ingest-probe", Kind: functions.Event, Topics: []string{"upload-finalized", "rendition-ready"}},
 			{Name: "ops-relay", Kind: functions.Scheduled},
 		},
 	}
@@ -45,7 +45,7 @@ func TestWireMakesWhatTheManifestNeeds(t *testing.T) {
 	w := wiring{client: client, project: name}
 	// The second time finds everything there, and moves the push endpoint.
 	for _, url := range []string{"http://127.0.0.1:1/", "http://127.0.0.1:2/"} {
-		if err := Wire(t.Context(), shared.Host(), name, manifest(), func(f string) string { return url + f }); err != nil {
+		if err := Wire(t.Context(), shared.Host(), name, manifest(), func(f, topic string) string { return url + f + "/" + topic }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,12 +67,12 @@ func TestWireMakesWhatTheManifestNeeds(t *testing.T) {
 		}
 		subscriptions[s.Name] = s
 	}
-	probe, dead := subscriptions[w.subscription("ingest-probe")], subscriptions[w.subscription("dead-letter-inspect")]
-	if len(subscriptions) != 2 || probe == nil || dead == nil {
+	probe, dead := subscriptions[w.subscription("ingest-probe.upload-finalized")], subscriptions[w.subscription("dead-letter-inspect")]
+	if len(subscriptions) != 3 || subscriptions[w.subscription("ingest-probe.rendition-ready")] == nil || probe == nil || dead == nil {
 		t.Fatalf("subscriptions = %v", slices.Collect(maps.Keys(subscriptions)))
 	}
 	if probe.Topic != w.topic("upload-finalized") || probe.AckDeadlineSeconds != 600 ||
-		probe.PushConfig.PushEndpoint != "http://127.0.0.1:2/ingest-probe" ||
+		probe.PushConfig.PushEndpoint != "http://127.0.0.1:2/ingest-probe/upload-finalized" ||
 		probe.DeadLetterPolicy.DeadLetterTopic != w.topic("dead-letter") || probe.DeadLetterPolicy.MaxDeliveryAttempts != 10 ||
 		probe.RetryPolicy.MinimumBackoff.AsDuration() != time.Second || probe.RetryPolicy.MaximumBackoff.AsDuration() != 3*time.Second {
 		t.Errorf("ingest-probe = %v", probe)
@@ -85,8 +85,8 @@ func TestWireMakesWhatTheManifestNeeds(t *testing.T) {
 func TestWireNamesWhatItCouldNotMake(t *testing.T) {
 	t.Parallel()
 	m := manifest()
-	m.Functions[1].Topic = "nowhere"
-	err := Wire(t.Context(), shared.Host(), project(), m, func(string) string { return "http://127.0.0.1:1" })
+	m.Functions[1].Topics = []string{"nowhere"}
+	err := Wire(t.Context(), shared.Host(), project(), m, func(_, _ string) string { return "http://127.0.0.1:1" })
 	if err == nil || !strings.Contains(err.Error(), "ingest-probe") {
 		t.Errorf("error = %v, want it to name the subscription", err)
 	}
@@ -121,7 +121,7 @@ func TestUndeliverableMessageIsDeadLetteredIntact(t *testing.T) {
 	client := connect(t, name)
 	// Five attempts are the fewest that Pub/Sub allows.
 	w := wiring{client: client, project: name, attempts: 5, minBackoff: time.Second, maxBackoff: 3 * time.Second}
-	if err := w.wire(ctx, manifest(), func(string) string { return function.URL }); err != nil {
+	if err := w.wire(ctx, manifest(), func(_, _ string) string { return function.URL }); err != nil {
 		t.Fatal(err)
 	}
 	id, err := client.Publisher("upload-finalized").Publish(ctx, &pubsub.Message{Data: []byte("sound"), Attributes: attributes}).Get(ctx)
@@ -139,7 +139,7 @@ func TestUndeliverableMessageIsDeadLetteredIntact(t *testing.T) {
 		}
 	}
 	wantDead := maps.Clone(attributes)
-	wantDead["CloudPubSubDeadLetterSourceSubscription"] = "ingest-probe"
+	wantDead["CloudPubSubDeadLetterSourceSubscription"] = "ingest-probe.upload-finalized"
 	wantDead["CloudPubSubDeadLetterSourceDeliveryCount"] = "5"
 	for name, value := range wantDead {
 		if dead.Message.Attributes[name] != value {
@@ -153,7 +153,7 @@ func TestUndeliverableMessageIsDeadLetteredIntact(t *testing.T) {
 		t.Errorf("dead-lettered after %d attempts, want 5", len(pushes))
 	}
 	p := <-pushes
-	if p.Subscription != w.subscription("ingest-probe") || p.Message.MessageID != id || string(p.Message.Data) != "sound" ||
+	if p.Subscription != w.subscription("ingest-probe.upload-finalized") || p.Message.MessageID != id || string(p.Message.Data) != "sound" ||
 		!maps.Equal(p.Message.Attributes, attributes) || p.Message.Published.IsZero() {
 		t.Errorf("push = %+v", p)
 	}

@@ -60,7 +60,7 @@ func TestPushArrivesAsInProduction(t *testing.T) {
 		t.Errorf("Authorization = %q: %v", d.request.Header.Get("Authorization"), err)
 	}
 	m := d.body.Message
-	if d.body.DeliveryAttempt != 1 || d.body.Subscription != "projects/"+w.project+"/subscriptions/ingest-probe" ||
+	if d.body.DeliveryAttempt != 1 || d.body.Subscription != "projects/"+w.project+"/subscriptions/ingest-probe.upload-finalized" ||
 		m.MessageID != id || string(m.Data) != "sound" || !maps.Equal(m.Attributes, attributes) || m.PublishTime.IsZero() {
 		t.Errorf("body = %+v", d.body)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -37,9 +38,10 @@ func acknowledges(status int) bool {
 }
 
 func (p *Push) handle(w http.ResponseWriter, r *http.Request) {
+	topic := r.PathValue("topic")
 	t, known := p.targets[r.PathValue("function")]
-	if !known {
-		http.Error(w, fmt.Sprintf("the manifest has no event function %q", r.PathValue("function")), http.StatusNotFound)
+	if !known || !slices.Contains(t.Topics, topic) {
+		http.Error(w, fmt.Sprintf("the manifest has no event function %q of topic %q", r.PathValue("function"), topic), http.StatusNotFound)
 		return
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -62,7 +64,7 @@ func (p *Push) handle(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	a := p.deliver(r.Context(), t, m.body)
+	a := p.deliver(r.Context(), t, topic, m.body)
 	if a.acknowledges() {
 		p.attempts.done(m.event)
 	} else {
@@ -76,11 +78,11 @@ func (p *Push) handle(w http.ResponseWriter, r *http.Request) {
 // deliver delivers all copies, or those up to the first failure: the event
 // then comes again, with all its copies. The two that go at once share the
 // event's slot, since each stands for another instance.
-func (p *Push) deliver(ctx context.Context, t *target, body []byte) answer {
+func (p *Push) deliver(ctx context.Context, t *target, topic string, body []byte) answer {
 	answers := make([]answer, min(p.options.Copies, 2))
 	var wg sync.WaitGroup
 	for n := range answers {
-		wg.Go(func() { answers[n] = p.post(ctx, t, body) })
+		wg.Go(func() { answers[n] = p.post(ctx, t, topic, body) })
 	}
 	wg.Wait()
 	for _, a := range answers {
@@ -90,15 +92,15 @@ func (p *Push) deliver(ctx context.Context, t *target, body []byte) answer {
 	}
 	a := answers[0]
 	for n := len(answers); n < p.options.Copies && a.acknowledges(); n++ {
-		a = p.post(ctx, t, body)
+		a = p.post(ctx, t, topic, body)
 	}
 	return a
 }
 
-func (p *Push) post(ctx context.Context, t *target, body []byte) answer {
+func (p *Push) post(ctx context.Context, t *target, topic string, body []byte) answer {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
-	a, err := p.request(ctx, t, body)
+	a, err := p.request(ctx, t, topic, body)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer{http.StatusGatewayTimeout, fmt.Sprintf("cut after %s: %v", t.Timeout, err)}
@@ -108,13 +110,13 @@ func (p *Push) post(ctx context.Context, t *target, body []byte) answer {
 	return a
 }
 
-func (p *Push) request(ctx context.Context, t *target, body []byte) (answer, error) {
+func (p *Push) request(ctx context.Context, t *target, topic string, body []byte) (answer, error) {
 	base := strings.TrimSuffix(p.options.FunctionURL(t.Name), "/")
 	token, err := p.options.Token(base)
 	if err != nil {
 		return answer{}, fmt.Errorf("token for %s: %w", base, err)
 	}
-	url := fmt.Sprintf("%s/projects/%s/topics/%s", base, p.options.Project, t.Topic)
+	url := fmt.Sprintf("%s/projects/%s/topics/%s", base, p.options.Project, topic)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err

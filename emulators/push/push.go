@@ -75,13 +75,15 @@ func New(o Options) *Push {
 // Name is the part's name.
 func (p *Push) Name() string { return "push" }
 
-// URL is the push endpoint of a function's subscription.
-func (p *Push) URL(function string) string { return p.server.URL() + "/" + function }
+// URL is the push endpoint of a function's subscription to a topic.
+func (p *Push) URL(function, topic string) string {
+	return p.server.URL() + "/" + function + "/" + topic
+}
 
 // Start serves.
 func (p *Push) Start(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{function}", p.handle)
+	mux.HandleFunc("POST /{function}/{topic}", p.handle)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	server, err := part.StartServer(ctx, p.Name(), p.options.Port, mux)
 	if err != nil {
@@ -96,7 +98,7 @@ func (p *Push) Health(ctx context.Context) error {
 	if p.server == nil {
 		return errors.New("push has not started")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL("healthz"), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.server.URL()+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}

@@ -18,7 +18,12 @@ const posted = `{"subscription":"projects/p/subscriptions/ingest-probe","message
 // post plays Pub/Sub without an emulator.
 func (w *world) post(t *testing.T, function, body string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.push.URL(function), strings.NewReader(body))
+	return w.postTo(t, function, "upload-finalized", body)
+}
+
+func (w *world) postTo(t *testing.T, function, topic, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.push.URL(function, topic), strings.NewReader(body))
 	if err != nil {
 		t.Error(err)
 		return 0, ""
@@ -86,6 +91,9 @@ func TestRefusals(t *testing.T) {
 		if status, body := w.post(t, test.function, test.body); status != test.status || !strings.Contains(body, test.say) {
 			t.Errorf("%s: %d %q", test.name, status, body)
 		}
+	}
+	if status, body := w.postTo(t, "ingest-probe", "rendition-ready", posted); status != http.StatusNotFound || !strings.Contains(body, "rendition-ready") {
+		t.Errorf("another's topic: %d %q", status, body)
 	}
 }
 

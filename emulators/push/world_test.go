@@ -44,7 +44,7 @@ func newWorldAt(t *testing.T, url string, changes ...change) *world {
 	}
 	w := &world{issuer: issuer, project: "test-" + strings.ToLower(rand.Text()), url: url}
 	probe := functions.Function{
-		Name: "ingest-probe", Kind: functions.Event, Topic: "upload-finalized", Concurrency: 10, Timeout: patience,
+		Name: "ingest-probe", Kind: functions.Event, Topics: []string{"upload-finalized"}, Concurrency: 10, Timeout: patience,
 	}
 	options := Options{
 		Project: w.project, FunctionURL: func(string) string { return url },

@@ -18,7 +18,7 @@ import (
 // summary is what the manifest and the code must say alike of a function.
 type summary struct {
 	Routes      []registry.Route
-	Message     string
+	Messages    []string
 	Environment []string
 }
 
@@ -33,7 +33,12 @@ func TestManifestAndRegistryAgree(t *testing.T) {
 	}
 	manifest, code := map[string]summary{}, map[string]summary{}
 	for _, f := range m.Functions {
-		s := summary{Message: messages[f.Topic], Environment: slices.Sorted(slices.Values(f.Environment))}
+		s := summary{Environment: slices.Sorted(slices.Values(f.Environment))}
+		for _, topic := range f.Topics {
+			if m := messages[topic]; m != "" {
+				s.Messages = append(s.Messages, m)
+			}
+		}
 		for _, r := range f.Routes {
 			s.Routes = append(s.Routes, registry.Route(r))
 		}
@@ -46,7 +51,7 @@ func TestManifestAndRegistryAgree(t *testing.T) {
 		}
 	}
 	for _, f := range registry.All() {
-		code[f.Name] = summary{Routes: f.Routes, Message: f.Message, Environment: f.Environment}
+		code[f.Name] = summary{Routes: f.Routes, Messages: f.Messages, Environment: f.Environment}
 	}
 	if d := cmp.Diff(manifest, code); d != "" {
 		t.Errorf("the manifest (-) and the code (+) differ:\n%s", d)

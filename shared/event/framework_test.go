@@ -13,6 +13,7 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	ce "github.com/cloudevents/sdk-go/v2/event"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/segue-audio/segue/emulators/part"
 	"github.com/segue-audio/segue/shared/event"
@@ -55,6 +56,15 @@ var framework = sync.OnceValues(func() (*functions, error) {
 	})
 	event.Register[struct{}]("test-cold", func() (*calls, error) { return nil, errNotReady },
 		func(context.Context, *eventpb.CatalogChanged, *calls) error { return nil })
+	event.RegisterSeveral[struct{}]("test-several", ready, func(ctx context.Context, m proto.Message, c *calls) error {
+		switch m := m.(type) {
+		case *eventpb.CatalogChanged:
+			return c.answer(ctx, "changed "+m.GetId(), call{message: m})
+		case *eventpb.TrackAnalyzed:
+			return c.answer(ctx, "analyzed "+m.GetTrackId(), call{})
+		}
+		return fmt.Errorf("%T is none of the messages", m)
+	}, []proto.Message{&eventpb.CatalogChanged{}, &eventpb.TrackAnalyzed{}}...)
 	event.RegisterBucket[struct{}]("test-finalized", ready, func(ctx context.Context, m event.Finalized, c *calls) error {
 		return c.answer(ctx, m.Object, call{finalized: m})
 	}, nil)
@@ -102,6 +112,11 @@ type functions struct {
 // push sends what Pub/Sub pushes and says whether that acknowledges it.
 func (f *functions) push(t *testing.T, function string, data []byte, attributes map[string]string) bool {
 	t.Helper()
+	return f.pushFrom(t, "t", function, data, attributes)
+}
+
+func (f *functions) pushFrom(t *testing.T, topic, function string, data []byte, attributes map[string]string) bool {
+	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"subscription": "projects/p/subscriptions/s", "deliveryAttempt": 1,
 		"message": map[string]any{
@@ -112,7 +127,7 @@ func (f *functions) push(t *testing.T, function string, data []byte, attributes 
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+function+"/projects/p/topics/t", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+function+"/projects/p/topics/"+topic, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,13 +25,33 @@ type Logic[M, Deps any] func(context.Context, M, Deps) error
 // Register makes an event function of logic. M is its protobuf message.
 func Register[Config any, M proto.Message, Deps any](name string, deps func() (Deps, error), logic Logic[M, Deps]) {
 	var zero M
-	add[Config](name, string(zero.ProtoReflect().Descriptor().Name()), deps, func(data []byte, _ map[string]string) (M, error) {
-		m, ok := zero.ProtoReflect().New().Interface().(M)
-		if !ok {
-			return zero, fmt.Errorf("a new %T is not one", zero)
+	add[Config](name, []string{messageName(zero)}, deps, func(p published) (M, error) { return decode(zero, p.Message.Data) }, logic, nil)
+}
+
+// RegisterSeveral makes an event function of several topics, each with one of
+// these messages. M is what logic sees of them all.
+func RegisterSeveral[Config any, M proto.Message, Deps any](name string, deps func() (Deps, error), logic Logic[M, Deps], messages ...M) {
+	names, byTopic := make([]string, len(messages)), map[string]M{}
+	for i, m := range messages {
+		names[i], byTopic[Topic(m)] = messageName(m), m
+	}
+	add[Config](name, names, deps, func(p published) (M, error) {
+		m, known := byTopic[p.topic]
+		if !known {
+			return m, fmt.Errorf("topic %q is none of this function's", p.topic)
 		}
-		return m, proto.Unmarshal(data, m)
+		return decode(m, p.Message.Data)
 	}, logic, nil)
+}
+
+func messageName(m proto.Message) string { return string(m.ProtoReflect().Descriptor().Name()) }
+
+func decode[M proto.Message](zero M, data []byte) (M, error) {
+	m, ok := zero.ProtoReflect().New().Interface().(M)
+	if !ok {
+		return zero, fmt.Errorf("a new %T is not one", zero)
+	}
+	return m, proto.Unmarshal(data, m)
 }
 
 // Finalized is Cloud Storage's notification that an object is complete.
@@ -49,7 +69,8 @@ type Origin[M, Deps any] func(context.Context, M, Deps) string
 // RegisterBucket makes an event function of a bucket's notifications. Cloud
 // Storage sends no trace with them: origin, if not nil, knows it.
 func RegisterBucket[Config, Deps any](name string, deps func() (Deps, error), logic Logic[Finalized, Deps], origin Origin[Finalized, Deps]) {
-	add[Config](name, "", deps, func(_ []byte, a map[string]string) (Finalized, error) {
+	add[Config](name, nil, deps, func(p published) (Finalized, error) {
+		a := p.Message.Attributes
 		f := Finalized{Bucket: a["bucketId"], Object: a["objectId"], Generation: a["objectGeneration"]}
 		if a["eventType"] != "OBJECT_FINALIZE" || f.Bucket == "" || f.Object == "" || f.Generation == "" {
 			return f, fmt.Errorf("attributes %v are not those of an OBJECT_FINALIZE", a)
@@ -67,11 +88,13 @@ type published struct {
 		MessageID  string            `json:"messageId"`
 	} `json:"message"`
 	Subscription string `json:"subscription"`
+
+	topic string // the CloudEvent's
 }
 
-func add[Config, M, Deps any](name, message string, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), logic Logic[M, Deps], origin Origin[M, Deps]) {
+func add[Config, M, Deps any](name string, messages []string, deps func() (Deps, error), decode func(published) (M, error), logic Logic[M, Deps], origin Origin[M, Deps]) {
 	registry.Add(registry.Function{
-		Name: name, Message: message, Environment: config.Names[Config](),
+		Name: name, Messages: messages, Environment: config.Names[Config](),
 		Ready: func() error { _, err := deps(); return errors.Join(telemetry.Start(), err) },
 		CloudEvent: func(ctx context.Context, e ce.Event) error {
 			defer drain.Enter()()
@@ -82,12 +105,13 @@ func add[Config, M, Deps any](name, message string, deps func() (Deps, error), d
 			if err := json.Unmarshal(e.Data(), &p); err != nil {
 				return fmt.Errorf("event %s carries no Pub/Sub message: %w", e.ID(), err)
 			}
+			p.topic = path.Base(e.Source())
 			trace := p.Message.Attributes[attrTrace]
 			if origin != nil && trace == "" {
 				trace = find(ctx, p, deps, decode, origin)
 			}
 			ctx, end := telemetry.Process(ctx, telemetry.Delivery{
-				Function: name, Topic: path.Base(e.Source()), Subscription: path.Base(p.Subscription), MessageID: p.Message.MessageID, Trace: trace,
+				Function: name, Topic: p.topic, Subscription: path.Base(p.Subscription), MessageID: p.Message.MessageID, Trace: trace,
 			})
 			defer telemetry.AfterEvent(ctx)
 			start := time.Now()
@@ -108,8 +132,8 @@ const originWithin = 2 * time.Second
 
 // find asks for the event's trace. What keeps it from an answer is met again,
 // and told, by the function itself, which then begins a trace.
-func find[M, Deps any](ctx context.Context, p published, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), origin Origin[M, Deps]) string {
-	m, err := decode(p.Message.Data, p.Message.Attributes)
+func find[M, Deps any](ctx context.Context, p published, deps func() (Deps, error), decode func(published) (M, error), origin Origin[M, Deps]) string {
+	m, err := decode(p)
 	if err != nil {
 		return ""
 	}
@@ -125,8 +149,8 @@ func find[M, Deps any](ctx context.Context, p published, deps func() (Deps, erro
 
 // handle returns an error also for what cannot be decoded: the dead-letter
 // topic then keeps it, whence it can be replayed when the reader is mended.
-func handle[M, Deps any](ctx context.Context, p published, deps func() (Deps, error), decode func([]byte, map[string]string) (M, error), logic Logic[M, Deps]) error {
-	m, err := decode(p.Message.Data, p.Message.Attributes)
+func handle[M, Deps any](ctx context.Context, p published, deps func() (Deps, error), decode func(published) (M, error), logic Logic[M, Deps]) error {
+	m, err := decode(p)
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}

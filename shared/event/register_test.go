@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/segue-audio/segue/shared/event"
+	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/registry"
 	"github.com/segue-audio/segue/shared/telemetry"
 )
@@ -47,6 +48,32 @@ func TestEventFunctionsReadTheirMessage(t *testing.T) {
 		}
 		if c.key != "" && (got.message.GetId() != c.key || got.message.GetKind() != "artist" || got.trace != trace) {
 			t.Errorf("%s: called with %+v", name, got)
+		}
+	}
+}
+
+// A function of several topics reads each topic's own message.
+func TestEventFunctionOfSeveralTopics(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for name, c := range map[string]struct {
+		topic, key string
+		message    proto.Message
+		ok         bool
+	}{
+		"one":            {"catalog-changed", "changed several", changed("several"), true},
+		"another":        {"track-analyzed", "analyzed several", &eventpb.TrackAnalyzed{TrackId: "several", UploadId: "u", Version: 1}, true},
+		"no topic of it": {"rendition-ready", "", changed("several"), false},
+	} {
+		data, err := proto.Marshal(c.message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.key != "" {
+			f.calls.expected.Store(c.key, &call{})
+		}
+		if ok := f.pushFrom(t, c.topic, "test-several", data, nil); ok != c.ok {
+			t.Errorf("%s: acknowledged: %v", name, ok)
 		}
 	}
 }

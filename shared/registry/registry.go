@@ -20,7 +20,7 @@ import (
 type Function struct {
 	Name        string
 	Routes      []Route
-	Message     string // the protobuf message of an event function; "" for a bucket's notifications
+	Messages    []string // the protobuf messages of an event function; none for a bucket's notifications
 	Environment []string
 	// Ready builds the function's dependencies: its error is what a cold start
 	// would fail with.

@@ -14,9 +14,9 @@ func TestAddAndAll(t *testing.T) {
 	h := func(http.ResponseWriter, *http.Request) {}
 	e := func(context.Context, event.Event) error { return nil }
 	Add(Function{Name: "test-b", HTTP: h, Routes: []Route{{"GET", "/v1/b", "streaming"}}})
-	Add(Function{Name: "test-a", CloudEvent: e, Message: "A"})
+	Add(Function{Name: "test-a", CloudEvent: e, Messages: []string{"A"}})
 	all := All()
-	if len(all) != 2 || all[0].Name != "test-a" || all[0].Message != "A" || all[1].Name != "test-b" || all[1].Routes[0].Path != "/v1/b" {
+	if len(all) != 2 || all[0].Name != "test-a" || len(all[0].Messages) != 1 || all[1].Name != "test-b" || all[1].Routes[0].Path != "/v1/b" {
 		t.Errorf("functions = %+v", all)
 	}
 	for name, f := range map[string]Function{

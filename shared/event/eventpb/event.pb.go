@@ -262,6 +262,155 @@ func (x *CatalogChanged) GetId() string {
 	return ""
 }
 
+// A track's sound is to be measured, from an uploaded file.
+type AnalysisRequested struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UploadId string                 `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	TrackId  string                 `protobuf:"bytes,2,opt,name=track_id,json=trackId,proto3" json:"track_id,omitempty"`
+	// The uploaded object, in the uploads bucket.
+	Object     string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+	Generation int64  `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Samples per channel of the decoded file, at its own sample rate.
+	SourceSamples    int64 `protobuf:"varint,5,opt,name=source_samples,json=sourceSamples,proto3" json:"source_samples,omitempty"`
+	SourceSampleRate int32 `protobuf:"varint,6,opt,name=source_sample_rate,json=sourceSampleRate,proto3" json:"source_sample_rate,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AnalysisRequested) Reset() {
+	*x = AnalysisRequested{}
+	mi := &file_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnalysisRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnalysisRequested) ProtoMessage() {}
+
+func (x *AnalysisRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnalysisRequested.ProtoReflect.Descriptor instead.
+func (*AnalysisRequested) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AnalysisRequested) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+func (x *AnalysisRequested) GetTrackId() string {
+	if x != nil {
+		return x.TrackId
+	}
+	return ""
+}
+
+func (x *AnalysisRequested) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *AnalysisRequested) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *AnalysisRequested) GetSourceSamples() int64 {
+	if x != nil {
+		return x.SourceSamples
+	}
+	return 0
+}
+
+func (x *AnalysisRequested) GetSourceSampleRate() int32 {
+	if x != nil {
+		return x.SourceSampleRate
+	}
+	return 0
+}
+
+// A track's analysis is stored, or stored anew by a later version of it.
+type TrackAnalyzed struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UploadId string                 `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	TrackId  string                 `protobuf:"bytes,2,opt,name=track_id,json=trackId,proto3" json:"track_id,omitempty"`
+	// Of the analysis.
+	Version       int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrackAnalyzed) Reset() {
+	*x = TrackAnalyzed{}
+	mi := &file_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrackAnalyzed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrackAnalyzed) ProtoMessage() {}
+
+func (x *TrackAnalyzed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrackAnalyzed.ProtoReflect.Descriptor instead.
+func (*TrackAnalyzed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TrackAnalyzed) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+func (x *TrackAnalyzed) GetTrackId() string {
+	if x != nil {
+		return x.TrackId
+	}
+	return ""
+}
+
+func (x *TrackAnalyzed) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
@@ -287,7 +436,20 @@ const file_event_proto_rawDesc = "" +
 	"attempt_id\x18\x05 \x01(\tR\tattemptId\"4\n" +
 	"\x0eCatalogChanged\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02idB3Z1github.com/segue-audio/segue/shared/event/eventpbb\x06proto3"
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xd8\x01\n" +
+	"\x11AnalysisRequested\x12\x1b\n" +
+	"\tupload_id\x18\x01 \x01(\tR\buploadId\x12\x19\n" +
+	"\btrack_id\x18\x02 \x01(\tR\atrackId\x12\x16\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\x03R\n" +
+	"generation\x12%\n" +
+	"\x0esource_samples\x18\x05 \x01(\x03R\rsourceSamples\x12,\n" +
+	"\x12source_sample_rate\x18\x06 \x01(\x05R\x10sourceSampleRate\"a\n" +
+	"\rTrackAnalyzed\x12\x1b\n" +
+	"\tupload_id\x18\x01 \x01(\tR\buploadId\x12\x19\n" +
+	"\btrack_id\x18\x02 \x01(\tR\atrackId\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x05R\aversionB3Z1github.com/segue-audio/segue/shared/event/eventpbb\x06proto3"
 
 var (
 	file_event_proto_rawDescOnce sync.Once
@@ -301,11 +463,13 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_event_proto_goTypes = []any{
 	(*TranscodeRequested)(nil), // 0: segue.event.v1.TranscodeRequested
 	(*RenditionReady)(nil),     // 1: segue.event.v1.RenditionReady
 	(*CatalogChanged)(nil),     // 2: segue.event.v1.CatalogChanged
+	(*AnalysisRequested)(nil),  // 3: segue.event.v1.AnalysisRequested
+	(*TrackAnalyzed)(nil),      // 4: segue.event.v1.TrackAnalyzed
 }
 var file_event_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -326,7 +490,7 @@ func file_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
