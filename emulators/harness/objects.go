@@ -35,18 +35,23 @@ type made struct {
 	key       spanner.Key // of the attempt
 	folder    string
 	size      int64
+	seek      int64 // size of its table; 0: it has none
 	published bool
 }
 
 // whole says whether the objects that the row speaks of are there.
 func (m made) whole(objects map[string]*storage.ObjectAttrs) bool {
 	data, hashes := objects[m.folder+playback.DataObject], objects[m.folder+playback.HashesObject]
-	return data != nil && hashes != nil && data.Size == m.size
+	if data == nil || hashes == nil || data.Size != m.size {
+		return false
+	}
+	seek := objects[m.folder+playback.SeekObject]
+	return m.seek == 0 || seek != nil && seek.Size == m.seek
 }
 
 // madeRows reads both kinds. An attempt that is published appears as such.
 func madeRows(ctx context.Context, client *spanner.Client) ([]made, error) {
-	sql := `SELECT a.TrackId, a.Format, a.Bitrate, a.AttemptId, a.Folder, IFNULL(a.Size, 0), r.AttemptId IS NOT NULL
+	sql := `SELECT a.TrackId, a.Format, a.Bitrate, a.AttemptId, a.Folder, IFNULL(a.Size, 0), IFNULL(a.SeekSize, 0), r.AttemptId IS NOT NULL
 FROM RenditionAttempts AS a LEFT JOIN Renditions AS r
 ON r.TrackId = a.TrackId AND r.Format = a.Format AND r.Bitrate = a.Bitrate AND r.AttemptId = a.AttemptId
 WHERE a.State = '` + ingest.Complete + `'`
@@ -55,7 +60,7 @@ WHERE a.State = '` + ingest.Complete + `'`
 		var m made
 		var track, format, attempt string
 		var bitrate int64
-		err := row.Columns(&track, &format, &bitrate, &attempt, &m.folder, &m.size, &m.published)
+		err := row.Columns(&track, &format, &bitrate, &attempt, &m.folder, &m.size, &m.seek, &m.published)
 		m.key = spanner.Key{track, format, bitrate, attempt}
 		all = append(all, m)
 		return err

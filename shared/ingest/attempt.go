@@ -35,6 +35,7 @@ type Attempt struct {
 
 	// What is known when it is complete.
 	Size, HeadSize, Delay, TotalSamples, SampleRate int64
+	SeekSize                                        int64 // 0: it has no seek table
 	Sha256                                          []byte
 }
 
@@ -50,7 +51,7 @@ func (a *Attempt) Binding() playback.Binding {
 
 var attemptColumns = []string{
 	"Format", "Bitrate", "AttemptId", "State", "LeaseUntil", "Folder", "Cipher", "WrappedKey", "CompletedAt",
-	"Size", "HeadSize", "EncoderDelay", "TotalSamples", "SampleRate", "Sha256",
+	"Size", "HeadSize", "EncoderDelay", "TotalSamples", "SampleRate", "Sha256", "SeekSize",
 }
 
 type ranger interface {
@@ -68,13 +69,14 @@ func Attempts(ctx context.Context, r ranger, prefix ...any) ([]*Attempt, error) 
 		a := &Attempt{TrackID: track}
 		var bitrate int64
 		var completed spanner.NullTime
-		var size, head, delay, samples, rate spanner.NullInt64
+		var size, head, delay, samples, rate, seek spanner.NullInt64
 		if err := row.Columns((*string)(&a.Format), &bitrate, &a.ID, &a.State, &a.LeaseUntil, &a.Folder, (*string)(&a.Cipher),
-			&a.WrappedKey, &completed, &size, &head, &delay, &samples, &rate, &a.Sha256); err != nil {
+			&a.WrappedKey, &completed, &size, &head, &delay, &samples, &rate, &a.Sha256, &seek); err != nil {
 			return err
 		}
 		a.Bitrate, a.CompletedAt = playback.Quality(bitrate), completed.Time
 		a.Size, a.HeadSize, a.Delay, a.TotalSamples, a.SampleRate = size.Int64, head.Int64, delay.Int64, samples.Int64, rate.Int64
+		a.SeekSize = seek.Int64
 		all = append(all, a)
 		return nil
 	})

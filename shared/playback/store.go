@@ -29,6 +29,7 @@ type Live struct {
 	Markets      []string
 	GainDb       *float64 // nil until measured
 	Peak         *float64
+	SeekSize     *int64 // nil: it has no seek table
 }
 
 // Binding is what the rendition's key is wrapped for.
@@ -48,7 +49,7 @@ func (s *Store) Rendition(ctx context.Context, track string, r Rendition) (*Live
 	}
 	row, err := s.Spanner.Single().ReadRow(ctx, "Renditions", spanner.Key{track, string(r.Format), int64(r.Bitrate)}, []string{
 		"AttemptId", "Folder", "Cipher", "WrappedKey", "Size", "HeadSize", "EncoderDelay", "TotalSamples", "SampleRate",
-		"DurationMs", "Markets", "GainDb", "Peak",
+		"DurationMs", "Markets", "GainDb", "Peak", "SeekSize",
 	})
 	if spanner.ErrCode(err) == codes.NotFound {
 		return nil, missing
@@ -58,6 +59,6 @@ func (s *Store) Rendition(ctx context.Context, track string, r Rendition) (*Live
 	}
 	l := &Live{TrackID: track, Rendition: r}
 	err = row.Columns(&l.AttemptID, &l.Folder, (*string)(&l.Cipher), &l.WrappedKey, &l.Size, &l.HeadSize, &l.EncoderDelay,
-		&l.TotalSamples, &l.SampleRate, &l.DurationMs, &l.Markets, &l.GainDb, &l.Peak)
+		&l.TotalSamples, &l.SampleRate, &l.DurationMs, &l.Markets, &l.GainDb, &l.Peak, &l.SeekSize)
 	return l, err
 }

@@ -94,7 +94,7 @@ func (w *world) add(t testing.TB, number int64, change func(*playback.Live)) son
 			"TrackId": s.track, "Format": string(r.Format), "Bitrate": int64(r.Bitrate), "AttemptId": l.AttemptID, "Folder": l.Folder,
 			"Cipher": string(l.Cipher), "WrappedKey": l.WrappedKey, "Size": l.Size, "Sha256": []byte{1}, "HeadSize": l.HeadSize,
 			"EncoderDelay": l.EncoderDelay, "TotalSamples": l.TotalSamples, "SampleRate": l.SampleRate, "DurationMs": l.DurationMs,
-			"Markets": l.Markets, "GainDb": l.GainDb, "Peak": l.Peak, "PublishedAt": spanner.CommitTimestamp,
+			"Markets": l.Markets, "GainDb": l.GainDb, "Peak": l.Peak, "SeekSize": l.SeekSize, "PublishedAt": spanner.CommitTimestamp,
 		}))
 	}
 	if _, err := w.client.Apply(t.Context(), rows); err != nil {

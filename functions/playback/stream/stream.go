@@ -85,7 +85,7 @@ type Response struct {
 	HeadSize     int64            `json:"head_size"`     // bytes of the first 30 s
 	SampleRate   int64            `json:"sample_rate"`
 	HashesURL    string           `json:"hashes_url"` // SHA-256 of each block of ciphertext
-	SeekURL      *string          `json:"seek_url"`   // null: no seek table
+	SeekURL      *string          `json:"seek_url"`   // where to begin for a moment; null: no table
 	BlockSize    int              `json:"block_size"`
 	Next         *Next            `json:"next"`
 }
@@ -133,9 +133,13 @@ func Stream(ctx context.Context, r Request, d Deps) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
+	var seek *string
+	if l.SeekSize != nil {
+		seek = &urls.Seek
+	}
 	return Response{
 		TrackID: l.TrackID, Format: l.Format, Bitrate: l.Bitrate, MIMEType: l.Format.MIMEType(), Size: l.Size, DurationMs: l.DurationMs,
-		URL: urls.Data, HashesURL: urls.Hashes, ExpiresAt: expires,
+		URL: urls.Data, HashesURL: urls.Hashes, SeekURL: seek, ExpiresAt: expires,
 		Key:    Key{Scheme: l.Cipher, ID: l.AttemptID, Value: base64.RawURLEncoding.EncodeToString(key), ExpiresAt: expires},
 		GainDb: l.GainDb, Peak: l.Peak, EncoderDelay: l.EncoderDelay, TotalSamples: l.TotalSamples, HeadSize: l.HeadSize,
 		SampleRate: l.SampleRate, BlockSize: playback.BlockSize, Next: next,

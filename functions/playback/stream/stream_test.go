@@ -22,11 +22,11 @@ func TestEachRenditionOpensWithItsKey(t *testing.T) {
 	w := newWorld(t)
 	now := time.Date(2100, 3, 1, 12, 0, 0, 999, time.FixedZone("CET", 3600))
 	w.deps.Now = func() time.Time { return now }
-	gain, peak := -3.25, 0.91
+	gain, peak, seek := -3.25, 0.91, int64(16)
 	s := w.add(t, 1, func(l *playback.Live) {
 		switch l.Format {
 		case playback.AAC:
-			l.GainDb, l.Peak, l.Cipher = &gain, &peak, playback.AES256CTR
+			l.GainDb, l.Peak, l.Cipher, l.SeekSize = &gain, &peak, playback.AES256CTR, &seek
 		case playback.Ogg:
 			l.EncoderDelay = 0
 		}
@@ -41,12 +41,18 @@ func TestEachRenditionOpensWithItsKey(t *testing.T) {
 			TrackID: s.track, Format: r.Format, Bitrate: r.Bitrate, MIMEType: r.Format.MIMEType(), Size: l.Size, DurationMs: 1000, ExpiresAt: expires,
 			Key:    Key{Scheme: l.Cipher, ID: l.AttemptID, Value: base64.RawURLEncoding.EncodeToString(s.keys[r]), ExpiresAt: expires},
 			GainDb: l.GainDb, Peak: l.Peak, EncoderDelay: l.EncoderDelay, TotalSamples: 44_100, HeadSize: 100, SampleRate: 44_100, BlockSize: 65_536,
-			URL: got.URL, HashesURL: got.HashesURL,
+			URL: got.URL, HashesURL: got.HashesURL, SeekURL: got.SeekURL,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", r, diff)
 		}
-		for object, u := range map[string]string{"data": got.URL, "hashes": got.HashesURL} {
+		urls := map[string]string{"data": got.URL, "hashes": got.HashesURL}
+		if l.SeekSize != nil && got.SeekURL != nil {
+			urls["seek"] = *got.SeekURL
+		} else if l.SeekSize != nil || got.SeekURL != nil {
+			t.Errorf("%s: seek_url is %v of a table of %v bytes", r, got.SeekURL, l.SeekSize)
+		}
+		for object, u := range urls {
 			if !strings.HasPrefix(u, "https://cdn.test/"+l.Folder+object+"?URLPrefix=") || !strings.Contains(u, "&Expires=4107582600&KeyName=key-1&Signature=") {
 				t.Errorf("%s: %s is at %s", r, object, u)
 			}
