@@ -1,6 +1,7 @@
 // Package ffmpeg runs ffmpeg and ffprobe on files that strangers sent: local
-// files only, known containers only, within a time limit. It tells a file that
-// cannot be used (ErrFile) from a run that may succeed another time.
+// files only, known containers only, within limits of time, memory and size. It
+// tells a file that cannot be used (ErrFile) from a run that may succeed another
+// time.
 package ffmpeg
 
 import (
@@ -22,16 +23,15 @@ type ErrFile struct{ Reason string }
 
 func (e *ErrFile) Error() string { return e.Reason }
 
-// limit leaves a function of 540 s the time to record what happened.
-const limit = 500 * time.Second
-
 // demuxers are those of FLAC, WAV, MP3, Ogg (Vorbis, Opus, FLAC) and M4A. The
 // list keeps playlists and scripts out, which make ffmpeg open other files.
 const demuxers = "flac,wav,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2"
 
 // input are the options before any input: nothing but the named file is opened.
+// And no picture of more than 50 megapixels: opening a file decodes the cover in
+// its tags, to know its size, and 3 MB can become gigabytes.
 func input(file string) []string {
-	return []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxers, "-i", "file:" + file}
+	return []string{"-max_pixels", "50000000", "-protocol_whitelist", "file,pipe", "-format_whitelist", demuxers, "-i", "file:" + file}
 }
 
 // interrupted is what ffmpeg exits with when a signal asked it to stop.
@@ -39,21 +39,37 @@ const interrupted = 255
 
 // run runs a program and returns its messages; its output goes to out.
 func run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
+	return standard().run(ctx, out, program, args...)
+}
+
+func (l limits) run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
 	ctx, end := telemetry.Span(ctx, program)
 	defer func() { end(err) }()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, l.wall)
 	defer cancel()
 	var stderr tail
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = out, &stderr
 	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
+	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return "", fmt.Errorf("%s: %w", program, err)
+	}
+	if err := l.apply(cmd.Process.Pid); err != nil {
+		_ = cmd.Process.Kill()
+		return "", errors.Join(fmt.Errorf("limit %s: %w", program, err), cmd.Wait())
+	}
+	err = cmd.Wait()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return stderr.String(), nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s was cut: %w", program, context.Cause(ctx))
+	case errors.As(err, &exit) && l.exceeded(exit.ProcessState, stderr.String()) != "":
+		return stderr.String(), &ErrFile{Reason: l.exceeded(exit.ProcessState, stderr.String())}
 	case errors.As(err, &exit) && exit.ExitCode() > 0 && exit.ExitCode() != interrupted && !stderr.blamesSystem():
 		// An exit code is ffmpeg's own verdict; a signal would be the system's.
 		return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
@@ -79,7 +95,7 @@ func (t *tail) String() string { return t.b.String() }
 
 // blamesSystem says whether ffmpeg gave up for want of something of ours.
 func (t *tail) blamesSystem() bool {
-	for _, want := range []string{"No space left on device", "Cannot allocate memory", "Too many open files"} {
+	for _, want := range []string{"No space left on device", "Too many open files", "is not a suitable output format"} {
 		if strings.Contains(t.b.String(), want) {
 			return true
 		}

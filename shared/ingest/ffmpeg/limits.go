@@ -1,0 +1,38 @@
+package ffmpeg
+
+import (
+	"os"
+	"strings"
+	"time"
+)
+
+// limits are what one run may take of the machine. They are below what the
+// function has, so that a file which wants more is refused by name instead of
+// ending the instance.
+type limits struct {
+	wall   time.Duration // as the caller sees it
+	cpu    time.Duration // of all its threads
+	memory uint64        // bytes of address space
+	output uint64        // bytes of a file that it writes
+}
+
+// A function has 540 s, two CPUs, and 8 GiB in which its files lie too. Two hours
+// of audio take a tenth of this.
+func standard() limits {
+	return limits{wall: 500 * time.Second, cpu: 480 * time.Second, memory: 4 << 30, output: 2 << 30}
+}
+
+// exceeded says which limit a run that failed came up against, or "". Each is the
+// file's doing: there is as much the next time, and it would want more again.
+func (l limits) exceeded(state *os.ProcessState, messages string) string {
+	switch {
+	// The kernel counts by ticks, the sum is a little less.
+	case state.UserTime()+state.SystemTime() >= l.cpu*9/10:
+		return "it takes more than " + l.cpu.String() + " of computing"
+	case strings.Contains(messages, "Cannot allocate memory") || strings.Contains(messages, "get_buffer() failed"):
+		return "it takes more memory than there is for a file"
+	case overran(state) || strings.Contains(messages, "File too large"):
+		return "what it decodes to is larger than there is room for a file"
+	}
+	return ""
+}

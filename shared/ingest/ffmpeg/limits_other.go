@@ -1,0 +1,11 @@
+//go:build !linux
+
+package ffmpeg
+
+import "os"
+
+// apply does nothing: other systems cannot limit a process from outside. The
+// time limit holds; the functions run on Linux.
+func (limits) apply(int) error { return nil }
+
+func overran(*os.ProcessState) bool { return false }
