@@ -8,6 +8,7 @@ import (
 
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/segue-audio/segue/shared/catalog"
@@ -78,8 +79,8 @@ func (r resumption) upload(ctx context.Context, u *ingest.Upload, object *storag
 	})
 }
 
-// requests asks for the renditions that are not made, and tells of those that
-// are: the last of them may not have been told.
+// requests asks for the parts that are not made, and tells of those that are: the
+// last of them may not have been told.
 func (r resumption) requests(ctx context.Context, u *ingest.Upload) error {
 	return r.writer.Write(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) ([]proto.Message, error) {
 		row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{u.TrackID}, []string{"SourceSamples", "SourceSampleRate"})
@@ -106,7 +107,10 @@ func (r resumption) requests(ctx context.Context, u *ingest.Upload) error {
 			over = append(over, spanner.Update("RenditionAttempts",
 				[]string{"TrackId", "Format", "Bitrate", "AttemptId", "LeaseUntil"}, append(a.Key(), r.writer.Now())))
 		}
-		var all []proto.Message
+		all, err := analysis(ctx, tx, u, samples, rate)
+		if err != nil {
+			return nil, err
+		}
 		for _, want := range playback.Renditions() {
 			if attempt := complete[want]; attempt != "" {
 				all = append(all, &eventpb.RenditionReady{
@@ -121,6 +125,22 @@ func (r resumption) requests(ctx context.Context, u *ingest.Upload) error {
 		}
 		return all, tx.BufferWrite(over)
 	})
+}
+
+// analysis asks for the track's analysis, or tells of it.
+func analysis(ctx context.Context, tx *spanner.ReadWriteTransaction, u *ingest.Upload, samples, rate int64) ([]proto.Message, error) {
+	row, err := tx.ReadRow(ctx, "TrackAnalyses", spanner.Key{u.TrackID}, []string{"Version"})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return []proto.Message{&eventpb.AnalysisRequested{
+			UploadId: u.ID, TrackId: u.TrackID, Object: u.Object, Generation: u.Generation, SourceSamples: samples, SourceSampleRate: int32(rate),
+		}}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the analysis of track %s: %w", u.TrackID, err)
+	}
+	var version int64
+	err = row.Columns(&version)
+	return []proto.Message{&eventpb.TrackAnalyzed{UploadId: u.ID, TrackId: u.TrackID, Version: int32(version)}}, err
 }
 
 // losers has publish remove the attempts that are not played of tracks that are

@@ -14,6 +14,7 @@ import (
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/ingest"
+	"github.com/segue-audio/segue/shared/ingest/ingesttest"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
@@ -50,7 +51,7 @@ func addAttempt(t *testing.T, client *spanner.Client, track, id, state string, r
 	t.Helper()
 	row := map[string]any{
 		"TrackId": track, "Format": string(r.Format), "Bitrate": int64(r.Bitrate), "AttemptId": id, "Folder": "audio/" + id + "/", "Cipher": "aes-128-ctr", "WrappedKey": []byte{1},
-		"Size": 4, "Sha256": []byte{1}, "HeadSize": 1, "EncoderDelay": 0, "TotalSamples": 1, "SampleRate": 44100,
+		"Size": 4, "Sha256": []byte{1}, "HeadSize": 1, "EncoderDelay": 0, "TotalSamples": 1, "SampleRate": 44100, "SeekSize": 2,
 	}
 	if published {
 		row["DurationMs"], row["Markets"], row["PublishedAt"] = 1, []string{}, spanner.CommitTimestamp
@@ -77,6 +78,12 @@ func TestNothingIsStuckAfterARestore(t *testing.T) {
 	addTrack(t, client, "t1", "processing", "processing")
 	addAttempt(t, client, "t1", "done", ingest.Complete, renditions[2], false)
 	addAttempt(t, client, "t1", "died", ingest.Leased, renditions[3], false)
+	addUpload(t, client, "analyzed", ingest.Processing, put(t, uploads, ingest.Prefix+"analyzed", "abc"), "t5")
+	addTrack(t, client, "t5", "analyzed", "processing")
+	ingesttest.Analyze(t, client, "t5", 3, 0)
+	for _, r := range renditions {
+		addAttempt(t, client, "t5", "t5"+string(r.Format)+r.Bitrate.String(), ingest.Complete, r, false)
+	}
 	addUpload(t, client, "gone", ingest.Processing, 77, "t2")
 	addTrack(t, client, "t2", "gone", "processing")
 	addUpload(t, client, "settled", ingest.Playable, 78, "t3")
@@ -114,6 +121,13 @@ func TestNothingIsStuckAfterARestore(t *testing.T) {
 	if len(asked) != len(renditions)-1 || asked[renditions[2]] || !asked[renditions[3]] {
 		t.Errorf("asked for %v", asked)
 	}
+	if got := ingesttest.Events[*eventpb.AnalysisRequested](t, topics); len(got) != 1 || got[0].GetTrackId() != "t1" || got[0].GetUploadId() != "processing" ||
+		got[0].GetObject() != "uploads/processing" || got[0].GetGeneration() == 0 || got[0].GetSourceSamples() != 441 || got[0].GetSourceSampleRate() != 44100 {
+		t.Errorf("asked for analyses %v", got)
+	}
+	if got := ingesttest.Events[*eventpb.TrackAnalyzed](t, topics); len(got) != 1 || got[0].GetTrackId() != "t5" || got[0].GetVersion() != 3 {
+		t.Errorf("told of analyses %v", got)
+	}
 	told := map[string]string{}
 	for _, m := range emutest.Received(t, topics, "rendition-ready") {
 		var q eventpb.RenditionReady
@@ -122,7 +136,7 @@ func TestNothingIsStuckAfterARestore(t *testing.T) {
 		}
 		told[q.GetTrackId()] = q.GetAttemptId()
 	}
-	if want := map[string]string{"t1": "done", "t3": "loser", "t2": ""}; told["t1"] != want["t1"] || told["t3"] != want["t3"] || len(told) != 2 {
+	if want := map[string]string{"t1": "done", "t3": "loser", "t2": ""}; told["t1"] != want["t1"] || told["t3"] != want["t3"] || told["t5"] == "" || len(told) != 3 {
 		t.Errorf("told of %v", told)
 	}
 	attempts, err := ingest.Attempts(t.Context(), client.Single(), "t1")
@@ -151,6 +165,7 @@ func TestRowsAreHeldAgainstTheirObjects(t *testing.T) {
 	whole := func(id string) {
 		put(t, bucket, "audio/"+id+"/"+playback.DataObject, "data")
 		put(t, bucket, "audio/"+id+"/"+playback.HashesObject, "h")
+		put(t, bucket, "audio/"+id+"/"+playback.SeekObject, "se")
 	}
 	addTrack(t, client, "t1", "u", "playable")
 	addAttempt(t, client, "t1", "live", ingest.Complete, first, true)
@@ -170,6 +185,8 @@ func TestRowsAreHeldAgainstTheirObjects(t *testing.T) {
 	for name, break1 := range map[string]func(){
 		"torn":      func() { put(t, bucket, "audio/live/"+playback.DataObject, "dat") },
 		"no hashes": func() { whole("live"); remove(t, bucket, "audio/live/"+playback.HashesObject) },
+		"no seek":   func() { whole("live"); remove(t, bucket, "audio/live/"+playback.SeekObject) },
+		"torn seek": func() { whole("live"); put(t, bucket, "audio/live/"+playback.SeekObject, "s") },
 		"no data":   func() { whole("live"); remove(t, bucket, "audio/live/"+playback.DataObject) },
 	} {
 		break1()

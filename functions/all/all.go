@@ -6,6 +6,7 @@ package all
 import (
 	// Each registers itself.
 	_ "github.com/segue-audio/segue/functions/catalog/browse"
+	_ "github.com/segue-audio/segue/functions/ingest/analyze"
 	_ "github.com/segue-audio/segue/functions/ingest/probe"
 	_ "github.com/segue-audio/segue/functions/ingest/publish"
 	_ "github.com/segue-audio/segue/functions/ingest/transcode"

@@ -34,7 +34,7 @@ func TestDeaths(t *testing.T) {
 	}
 	environment := []string{
 		"SEGUE_PROJECT=" + w.topics.Project(), "SEGUE_SPANNER_DATABASE=" + w.Writer.Spanner.DatabaseName(), "SEGUE_KEYSET=" + keyset, "SEGUE_KEYSET_KEK=" + kek,
-		"SEGUE_UPLOADS_BUCKET=" + uploads.BucketName(), "SEGUE_AUDIO_BUCKET=" + w.Audio.BucketName(),
+		"SEGUE_UPLOADS_BUCKET=" + uploads.BucketName(), "SEGUE_AUDIO_BUCKET=" + w.Audio.BucketName(), "SEGUE_IMAGES_BUCKET=" + emutest.Bucket(t).BucketName(),
 	}
 	content, err := os.ReadFile(ingesttest.Audio(t, "sine=440:d=1", "a.flac"))
 	if err != nil {
@@ -51,8 +51,9 @@ func TestDeaths(t *testing.T) {
 	if err := probe.Probe(t.Context(), finalized, probe.Deps{Writer: w.Writer, Uploads: uploads, NewID: id.Random}); err != nil {
 		t.Fatal(err)
 	}
-	w.relay(t, 6)
+	w.relay(t, 7)
 	u = ingesttest.Read(t, w.Writer.Spanner, u.ID)
+	ingesttest.Analyze(t, w.Writer.Spanner, u.TrackID, 1, -1)
 	requests := ingesttest.Events[*eventpb.TranscodeRequested](t, w.topics)
 	if len(requests) != 12 {
 		t.Fatalf("%d requests, want each of six twice", len(requests))

@@ -1,6 +1,6 @@
-// Package publish gathers what transcode makes: when each rendition of a track
-// has a complete attempt, the track becomes playable. It alone decides which
-// attempt is played, and it removes the others.
+// Package publish gathers what transcode and analyze make: when each rendition
+// of a track has a complete attempt and its sound is measured, the track becomes
+// playable. It alone decides which attempt is played, and it removes the others.
 package publish
 
 import (
@@ -21,8 +21,10 @@ type Config struct {
 }
 
 func init() {
-	event.Register[Config, *eventpb.RenditionReady]("ingest-publish", once.Value(wire), Publish)
+	event.RegisterSeveral[Config]("ingest-publish", once.Value(wire), Publish, parts()...)
 }
+
+func parts() []Part { return []Part{&eventpb.RenditionReady{}, &eventpb.TrackAnalyzed{}} }
 
 func wire() (Deps, error) {
 	c, err := config.Load[Config](context.Background())

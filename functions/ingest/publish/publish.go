@@ -26,10 +26,16 @@ type Deps struct {
 	Now    func() time.Time
 }
 
-// Publish reacts to one complete rendition. Its transaction reads and locks all
+// Part is an event that tells of a part of a track.
+type Part interface {
+	proto.Message
+	GetTrackId() string
+}
+
+// Publish reacts to one part that is done. Its transaction reads and locks all
 // attempts of the track, so that of several at once exactly one sees the set
 // complete. Die after it, and the next delivery finds the same losers again.
-func Publish(ctx context.Context, m *eventpb.RenditionReady, d Deps) error {
+func Publish(ctx context.Context, m Part, d Deps) error {
 	var losers []*ingest.Attempt
 	err := d.Writer.Write(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) (events []proto.Message, err error) {
 		losers, events, err = d.decide(ctx, tx, m)
@@ -48,29 +54,11 @@ func Publish(ctx context.Context, m *eventpb.RenditionReady, d Deps) error {
 	return nil
 }
 
-type track struct {
-	state, album, upload string
-	disc, number         int64
-	durationMs           int64
-	markets              []string
-	gain, peak           spanner.NullFloat64
-}
-
-func readTrack(ctx context.Context, tx *spanner.ReadWriteTransaction, id string) (*track, error) {
-	row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{id},
-		[]string{"State", "AlbumId", "UploadId", "DiscNumber", "TrackNumber", "DurationMs", "Markets", "GainDb", "Peak"})
-	if err != nil {
-		return nil, err
-	}
-	var t track
-	return &t, row.Columns(&t.state, &t.album, &t.upload, &t.disc, &t.number, &t.durationMs, &t.markets, &t.gain, &t.peak)
-}
-
 // decide returns the attempts to remove, and the events of what it changed.
-func (d Deps) decide(ctx context.Context, tx *spanner.ReadWriteTransaction, m *eventpb.RenditionReady) ([]*ingest.Attempt, []proto.Message, error) {
+func (d Deps) decide(ctx context.Context, tx *spanner.ReadWriteTransaction, m Part) ([]*ingest.Attempt, []proto.Message, error) {
 	t, err := readTrack(ctx, tx, m.GetTrackId())
 	if spanner.ErrCode(err) == codes.NotFound {
-		slog.WarnContext(ctx, "a rendition of a track that is gone", "track", m.GetTrackId())
+		slog.WarnContext(ctx, "a part of a track that is gone", "track", m.GetTrackId())
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -85,15 +73,25 @@ func (d Deps) decide(ctx context.Context, tx *spanner.ReadWriteTransaction, m *e
 		return ingest.Unwanted(attempts, nil, d.Now()), nil, nil
 	case catalog.StatePlayable:
 		live, err := liveAttempts(ctx, tx, m.GetTrackId())
-		return ingest.Unwanted(attempts, live, d.Now()), nil, err
+		if err != nil {
+			return nil, nil, err
+		}
+		events, err := remeasure(ctx, tx, m.GetTrackId(), t)
+		return ingest.Unwanted(attempts, live, d.Now()), events, err
 	}
 	chosen := choose(attempts)
 	if len(chosen) < len(playback.Renditions()) {
 		return nil, nil, nil
 	}
+	measured, err := t.measure(ctx, tx, m.GetTrackId())
+	if err != nil || !measured {
+		return nil, nil, err
+	}
 	live := map[string]bool{}
 	rows := []*spanner.Mutation{
-		spanner.UpdateMap("Tracks", map[string]any{"TrackId": m.GetTrackId(), "State": catalog.StatePlayable, "UpdatedAt": spanner.CommitTimestamp}),
+		spanner.UpdateMap("Tracks", map[string]any{
+			"TrackId": m.GetTrackId(), "State": catalog.StatePlayable, "GainDb": t.gain, "Peak": t.peak, "UpdatedAt": spanner.CommitTimestamp,
+		}),
 		spanner.InsertMap("AlbumTracks", map[string]any{"AlbumId": t.album, "DiscNumber": t.disc, "TrackNumber": t.number, "TrackId": m.GetTrackId()}),
 		spanner.UpdateMap("Uploads", map[string]any{"UploadId": t.upload, "Status": string(ingest.Playable), "UpdatedAt": spanner.CommitTimestamp}),
 	}
@@ -138,6 +136,7 @@ func rendition(a *ingest.Attempt, t *track) *spanner.Mutation {
 		"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID, "Folder": a.Folder,
 		"Cipher": string(a.Cipher), "WrappedKey": a.WrappedKey, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize,
 		"EncoderDelay": a.Delay, "TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "DurationMs": t.durationMs,
-		"Markets": append([]string{}, t.markets...), "GainDb": t.gain, "Peak": t.peak, "PublishedAt": spanner.CommitTimestamp,
+		"Markets": append([]string{}, t.markets...), "GainDb": t.gain, "Peak": t.peak,
+		"SeekSize": spanner.NullInt64{Int64: a.SeekSize, Valid: a.SeekSize > 0}, "PublishedAt": spanner.CommitTimestamp,
 	})
 }

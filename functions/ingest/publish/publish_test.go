@@ -23,7 +23,7 @@ func TestFanIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	u := w.track(t)
-	_, err := w.Writer.Spanner.Apply(t.Context(), []*spanner.Mutation{spanner.Update("Tracks", []string{"TrackId", "Markets", "GainDb"}, []any{u.TrackID, []string{"SE"}, -3.5})})
+	_, err := w.Writer.Spanner.Apply(t.Context(), []*spanner.Mutation{spanner.Update("Tracks", []string{"TrackId", "Markets"}, []any{u.TrackID, []string{"SE"}})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,11 @@ func TestFanIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gain := -3.5
+	gain, peak, seek := -3.5, 0.5, a.SeekSize
 	want := &playback.Live{
 		TrackID: u.TrackID, Rendition: a.Rendition, AttemptID: a.ID, Folder: a.Folder, Cipher: a.Cipher, WrappedKey: a.WrappedKey, Size: a.Size,
 		HeadSize: a.HeadSize, EncoderDelay: a.Delay, TotalSamples: a.TotalSamples, SampleRate: a.SampleRate, DurationMs: 2000,
-		Markets: []string{"SE"}, GainDb: &gain,
+		Markets: []string{"SE"}, GainDb: &gain, Peak: &peak, SeekSize: &seek,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -34,6 +34,7 @@ func (w *world) track(t *testing.T) *ingest.Upload {
 	t.Helper()
 	u := ingesttest.Announce(t, w.Writer.Spanner, ingest.Upload{}, 1)
 	ingesttest.Accept(t, w.Writer.Spanner, u, 1, 88200, 44100)
+	ingesttest.Analyze(t, w.Writer.Spanner, u.TrackID, 1, -3.5)
 	return u
 }
 
@@ -60,7 +61,7 @@ func ready(u *ingest.Upload, a *ingest.Attempt) *eventpb.RenditionReady {
 	}
 }
 
-func (w *world) deliver(t *testing.T, m *eventpb.RenditionReady) {
+func (w *world) deliver(t *testing.T, m Part) {
 	t.Helper()
 	if err := Publish(context.WithoutCancel(t.Context()), m, w.Deps); err != nil {
 		t.Error(err)
@@ -141,7 +142,7 @@ func (w *world) objects(t *testing.T, of []*ingest.Attempt) {
 	for _, a := range of {
 		want = append(want, a.Folder+playback.DataObject)
 		if a.State == ingest.Complete {
-			want = append(want, a.Folder+playback.HashesObject)
+			want = append(want, a.Folder+playback.HashesObject, a.Folder+playback.SeekObject)
 		}
 	}
 	got := ingesttest.Objects(t, w.Audio)

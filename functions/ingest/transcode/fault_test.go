@@ -25,7 +25,7 @@ var errFault = errors.New("a fault of the test")
 // next delivery need not wait for its lease.
 func TestBucketFails(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"download", playbackData, playbackHashes} {
+	for _, step := range []string{"download", playbackData, playbackHashes, playbackSeek} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -52,7 +52,7 @@ func TestBucketFails(t *testing.T) {
 	}
 }
 
-const playbackData, playbackHashes = "/data", "/hashes"
+const playbackData, playbackHashes, playbackSeek = "/data", "/hashes", "/seek"
 
 // name is the object that a request writes.
 func name(r *http.Request) string { return r.URL.Query().Get("name") }

@@ -145,7 +145,8 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 		row := spanner.UpdateMap("RenditionAttempts", map[string]any{
 			"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID,
 			"State": ingest.Complete, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize, "EncoderDelay": a.Delay,
-			"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "CompletedAt": spanner.CommitTimestamp,
+			"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "SeekSize": a.SeekSize,
+			"CompletedAt": spanner.CommitTimestamp,
 		})
 		ready := &eventpb.RenditionReady{
 			UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,

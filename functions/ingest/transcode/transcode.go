@@ -33,10 +33,6 @@ type Deps struct {
 	renew time.Duration // of the lease; 0: leaseRenew
 }
 
-// lengthTolerance is how many samples a rendition may differ from its source:
-// 50 ms, since an AAC file's last frame is padded.
-const lengthTolerance = ffmpeg.SampleRate / 20
-
 // Transcode makes the rendition that m asks for. Die where it may:
 //
 //	after the attempt's row     the lease runs out, a retry takes a new folder and key
@@ -59,7 +55,8 @@ func Transcode(ctx context.Context, m *eventpb.TranscodeRequested, d Deps) error
 		var file *ffmpeg.ErrFile
 		if errors.As(err, &file) {
 			// The probe decoded this file to its end, but an encoder refuses it.
-			return d.fail(ctx, m, fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason))
+			return ingest.FailTrack(ctx, d.Writer.Spanner, d.Audio, m.GetUploadId(), m.GetGeneration(),
+				fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason), d.Now())
 		}
 		return err
 	}
@@ -84,16 +81,20 @@ func (d Deps) work(ctx context.Context, m *eventpb.TranscodeRequested, a *ingest
 	if err != nil {
 		return err
 	}
-	total := ffmpeg.TotalSamples(m.GetSourceSamples(), int64(m.GetSourceSampleRate()))
-	if off := e.Samples - total; off > lengthTolerance || off < -lengthTolerance {
-		return fmt.Errorf("rendition %s has %d samples, its source makes %d", a.Rendition, e.Samples, total)
+	if err := ingest.CheckLength("rendition "+a.String(), e.Samples, m.GetSourceSamples(), int64(m.GetSourceSampleRate())); err != nil {
+		return err
 	}
+	total := ffmpeg.TotalSamples(m.GetSourceSamples(), int64(m.GetSourceSampleRate()))
 	a.HeadSize, a.Delay, a.TotalSamples, a.SampleRate = e.HeadSize, e.Delay, total, ffmpeg.SampleRate
-	return d.store(ctx, a, encoded, key)
+	seek, err := ffmpeg.SeekTable(encoded, a.Format)
+	if err != nil {
+		return err
+	}
+	return d.store(ctx, a, encoded, key, seek.Bytes())
 }
 
-// store encrypts the file into the attempt's folder and writes its hashes.
-func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key []byte) error {
+// store encrypts the file into the attempt's folder and writes what goes with it.
+func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key, seek []byte) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -114,11 +115,19 @@ func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key []b
 	}
 	crash.Point("transcode:data-written")
 	sum := sealed.Sum()
-	a.Size, a.Sha256 = sealed.Size(), sum[:]
-	return d.put(ctx, a.Folder+playback.HashesObject, func(w *storage.Writer) error {
-		_, err := w.Write(sealed.Hashes())
-		return err
-	})
+	a.Size, a.Sha256, a.SeekSize = sealed.Size(), sum[:], int64(len(seek))
+	for _, o := range []struct {
+		name    string
+		content []byte
+	}{{playback.HashesObject, sealed.Hashes()}, {playback.SeekObject, seek}} {
+		if err := d.put(ctx, a.Folder+o.name, func(w *storage.Writer) error {
+			_, err := w.Write(o.content)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put writes one object that must not exist yet, whole or not at all.
@@ -134,28 +143,6 @@ func (d Deps) put(ctx context.Context, name string, write func(*storage.Writer) 
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
-// fail ends the upload and removes the renditions that it has already. Those
-// that are being made remove themselves.
-func (d Deps) fail(ctx context.Context, m *eventpb.TranscodeRequested, reason string) error {
-	if err := ingest.Fail(ctx, d.Writer.Spanner, m.GetUploadId(), m.GetGeneration(), reason); err != nil {
-		return err
-	}
-	u, err := ingest.Read(ctx, d.Writer.Spanner.Single(), m.GetUploadId())
-	if err != nil || u.Status != ingest.Failed {
-		return err
-	}
-	attempts, err := ingest.Attempts(ctx, d.Writer.Spanner.Single(), m.GetTrackId())
-	if err != nil {
-		return err
-	}
-	for _, a := range ingest.Unwanted(attempts, nil, d.Now()) {
-		if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func TestRenditions(t *testing.T) {
 		}
 		folders[a.Folder], keys[string(key)] = true, true
 	}
-	if len(folders) != 6 || len(keys) != 6 || len(ingesttest.Objects(t, w.Audio)) != 12 {
+	if len(folders) != 6 || len(keys) != 6 || len(ingesttest.Objects(t, w.Audio)) != 18 {
 		t.Errorf("%d folders, %d keys of six renditions: %q", len(folders), len(keys), ingesttest.Objects(t, w.Audio))
 	}
 	ingesttest.Rows(t, w.Writer.Spanner, map[string]int64{"Outbox": 0, "Renditions": 0})
@@ -83,6 +83,12 @@ func (w *world) checkData(t *testing.T, a *ingest.Attempt, key []byte) {
 	opened := make([]byte, len(data))
 	if err := playback.Decrypt(key, 0, opened, data); err != nil {
 		t.Fatal(err)
+	}
+	seek := w.read(t, a.Folder+playback.SeekObject)
+	if table, err := playback.ParseSeekTable(seek); err != nil || a.SeekSize != int64(len(seek)) || int64(table[len(table)-1].Ms) > total*1000/ffmpeg.SampleRate {
+		t.Errorf("%s: the seek table of %d bytes, %d in the row, is %v, %v", a.Rendition, len(seek), a.SeekSize, table, err)
+	} else if at := opened[table[0].Offset:]; string(at[:4]) != "OggS" && string(at[4:8]) != "moof" {
+		t.Errorf("%s: the first seek point is at %q", a.Rendition, at[:8])
 	}
 	codec := map[playback.Format]string{playback.Ogg: "stream|codec_name=vorbis", playback.AAC: "stream|codec_name=aac"}[a.Format]
 	if shown, err := stream(t, opened); err != nil || shown != codec+"|sample_rate=44100|channels=2\n" {

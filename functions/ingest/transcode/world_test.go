@@ -129,11 +129,11 @@ func (w *world) ready(t *testing.T) []*eventpb.RenditionReady {
 	return ingesttest.Events[*eventpb.RenditionReady](t, w.topics)
 }
 
-// complete asks for one complete attempt with its two objects and its event.
+// complete asks for one complete attempt with its three objects and its event.
 func (w *world) complete(t *testing.T) *ingest.Attempt {
 	t.Helper()
 	all, objects, events := w.attempts(t), ingesttest.Objects(t, w.Audio), w.ready(t)
-	if len(all) != 1 || all[0].State != ingest.Complete || len(objects) != 2 || len(events) != 1 || events[0].GetAttemptId() != all[0].ID {
+	if len(all) != 1 || all[0].State != ingest.Complete || len(objects) != 3 || len(events) != 1 || events[0].GetAttemptId() != all[0].ID {
 		t.Fatalf("attempts %+v, objects %q, events %v", all, objects, events)
 	}
 	return all[0]

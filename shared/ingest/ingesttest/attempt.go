@@ -19,7 +19,7 @@ func Attempt(t testing.TB, client *spanner.Client, bucket *storage.BucketHandle,
 	a := &ingest.Attempt{
 		TrackID: u.TrackID, Rendition: r, ID: id.Random(), State: ingest.Leased, LeaseUntil: leasedUntil,
 		Folder: "audio/" + id.Random() + "/", Cipher: playback.AES128CTR, WrappedKey: []byte(id.Random()),
-		Size: 4, Sha256: make([]byte, 32), HeadSize: 3, Delay: 2, TotalSamples: 44100, SampleRate: 44100,
+		Size: 4, Sha256: make([]byte, 32), HeadSize: 3, Delay: 2, TotalSamples: 44100, SampleRate: 44100, SeekSize: 4,
 	}
 	row := map[string]any{
 		"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID, "State": a.State,
@@ -30,8 +30,8 @@ func Attempt(t testing.TB, client *spanner.Client, bucket *storage.BucketHandle,
 		a.State = ingest.Complete
 		row["State"], row["CompletedAt"] = a.State, spanner.CommitTimestamp
 		row["Size"], row["Sha256"], row["HeadSize"], row["EncoderDelay"] = a.Size, a.Sha256, a.HeadSize, a.Delay
-		row["TotalSamples"], row["SampleRate"] = a.TotalSamples, a.SampleRate
-		objects = append(objects, playback.HashesObject)
+		row["TotalSamples"], row["SampleRate"], row["SeekSize"] = a.TotalSamples, a.SampleRate, a.SeekSize
+		objects = append(objects, playback.HashesObject, playback.SeekObject)
 	}
 	for _, o := range objects {
 		Put(t, bucket, a.Folder+o, []byte("data"))
