@@ -11,8 +11,10 @@ type object struct {
 	body        []byte
 	contentType string
 	etag        string
-	modified    time.Time
-	filled      time.Time
+	// cacheControl is the object's own; "" where the CDN's holds.
+	cacheControl string
+	modified     time.Time
+	filled       time.Time
 }
 
 // cache keeps the objects used last, up to a number of bytes.

@@ -1,5 +1,7 @@
-// Package cdn stands in for Cloud CDN in front of a private bucket: it checks
-// signed URLs, fills its cache from the bucket and serves ranges. It is for
+// Package cdn stands in for Cloud CDN in front of two buckets. Of the private one
+// it checks signed URLs; what lies under images/ in the other is everybody's, and
+// its query is ignored, as the service leaves it out of the cache key. It fills
+// its cache from the buckets and serves ranges. It is for
 // development and tests: it keeps its cache in memory, and it is no CDN for
 // anyone else.
 //
@@ -43,8 +45,10 @@ type Options struct {
 	Port   int    // 0 takes any free port
 	Origin string // base URL of Cloud Storage
 	Bucket string
+	// Images is the bucket whose images/ everybody may read; empty for none.
+	Images string
 	// Transport carries requests to the origin and adds the credentials that open
-	// the bucket; nil is http.DefaultTransport, which adds none.
+	// the buckets; nil is http.DefaultTransport, which adds none.
 	Transport http.RoundTripper
 	// Keys are the signing keys by name, one to three of 16 bytes; all are good.
 	Keys map[string][]byte

@@ -20,22 +20,28 @@ const (
 
 var errNotFound = errors.New("no such object")
 
-// fill returns the object of that name from the cache or, once for all who ask
+// place is where an object lies.
+type place struct{ bucket, name string }
+
+// key is the place in one string: no bucket's name has a slash.
+func (p place) key() string { return p.bucket + "/" + p.name }
+
+// fill returns the object of that place from the cache or, once for all who ask
 // at the same time, from the origin.
-func (c *CDN) fill(ctx context.Context, name string) (*object, error) {
-	filled := c.filling.DoChan(name, func() (any, error) {
+func (c *CDN) fill(ctx context.Context, at place) (*object, error) {
+	filled := c.filling.DoChan(at.key(), func() (any, error) {
 		// Someone else's fetch may have ended since the caller looked.
-		if o, ok := c.cache.get(name); ok {
+		if o, ok := c.cache.get(at.key()); ok {
 			return o, nil
 		}
 		// Not the caller's context: others wait for this fetch too.
 		fetching, cancel := context.WithTimeout(c.running, fetchTimeout)
 		defer cancel()
-		o, err := c.fetch(fetching, name)
+		o, err := c.fetch(fetching, at)
 		if err != nil {
 			return nil, err
 		}
-		c.cache.add(name, o)
+		c.cache.add(at.key(), o)
 		return o, nil
 	})
 	select {
@@ -49,9 +55,9 @@ func (c *CDN) fill(ctx context.Context, name string) (*object, error) {
 	}
 }
 
-func (c *CDN) fetch(ctx context.Context, name string) (*object, error) {
+func (c *CDN) fetch(ctx context.Context, at place) (*object, error) {
 	c.fetches.Add(1)
-	from := c.opts.Origin + "/storage/v1/b/" + url.PathEscape(c.opts.Bucket) + "/o/" + url.PathEscape(name) + "?alt=media"
+	from := c.opts.Origin + "/storage/v1/b/" + url.PathEscape(at.bucket) + "/o/" + url.PathEscape(at.name) + "?alt=media"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the origin: %w", err)
@@ -77,7 +83,11 @@ func (c *CDN) fetch(ctx context.Context, name string) (*object, error) {
 	if len(body) > maxObject {
 		return nil, fmt.Errorf("the object is larger than %d bytes", maxObject)
 	}
-	return newObject(body, resp.Header, c.opts.Now()), nil
+	o := newObject(body, resp.Header, c.opts.Now())
+	if at.bucket == c.opts.Images {
+		o.cacheControl = resp.Header.Get("Cache-Control")
+	}
+	return o, nil
 }
 
 func newObject(body []byte, h http.Header, now time.Time) *object {

@@ -140,7 +140,7 @@ func TestAFetchOutlivesTheClientThatBeganIt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error)
 	go func() {
-		_, err := b.fill(ctx, folder+"data")
+		_, err := b.fill(ctx, place{bucket, folder + "data"})
 		first <- err
 	}()
 	<-asked

@@ -2,6 +2,7 @@ package cdn
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -19,6 +20,10 @@ func (c *CDN) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); c.isPublic(path) {
+		c.servePublic(w, r, path)
+		return
+	}
 	name, err := c.authorize(r)
 	if err != nil {
 		c.refused.Add(1)
@@ -26,7 +31,12 @@ func (c *CDN) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusForbidden, err.Error())
 		return
 	}
-	o, hit, err := c.object(r, name)
+	c.serveObject(w, r, place{c.opts.Bucket, name}, "public, max-age=31536000")
+}
+
+// serveObject answers with an object; cacheControl is for one without its own.
+func (c *CDN) serveObject(w http.ResponseWriter, r *http.Request, at place, cacheControl string) {
+	o, hit, err := c.object(r, at)
 	if err != nil {
 		c.fail(w, r, err)
 		return
@@ -34,7 +44,7 @@ func (c *CDN) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", o.contentType)
 	h.Set("ETag", o.etag)
-	h.Set("Cache-Control", "public, max-age=31536000")
+	h.Set("Cache-Control", cmp.Or(o.cacheControl, cacheControl))
 	h.Set("X-Cache", "MISS")
 	if hit {
 		h.Set("X-Cache", "HIT")
@@ -68,17 +78,17 @@ func (c *CDN) authorize(r *http.Request) (string, error) {
 }
 
 // object finds the object by its name alone: signatures are no part of the key.
-func (c *CDN) object(r *http.Request, name string) (o *object, hit bool, err error) {
-	if name == "" {
+func (c *CDN) object(r *http.Request, at place) (o *object, hit bool, err error) {
+	if at.name == "" {
 		// The bucket's own address would list it.
 		return nil, false, errNotFound
 	}
-	if o, ok := c.cache.get(name); ok {
+	if o, ok := c.cache.get(at.key()); ok {
 		c.hits.Add(1)
 		return o, true, nil
 	}
 	c.misses.Add(1)
-	o, err = c.fill(r.Context(), name)
+	o, err = c.fill(r.Context(), at)
 	return o, false, err
 }
 

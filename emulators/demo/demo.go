@@ -26,6 +26,7 @@ type piece struct {
 	file        string
 	contentType string
 	metadata    ingest.Metadata
+	cover       string // a picture's file; "": none
 }
 
 // catalogue is where the music goes.
@@ -33,12 +34,13 @@ type catalogue struct {
 	client *client.Client
 	find   func(ctx context.Context, sha256 []byte) (*harness.Source, error)
 	out    io.Writer
+	covers *covers
 }
 
 func open(h *harness.Harness) catalogue {
 	return catalogue{
 		client: &client.Client{BaseURL: h.URL(), HTTP: http.DefaultClient, Token: func() (string, error) { return h.Token("LABEL") }},
-		find:   h.FindSource, out: h.Log("demo"),
+		find:   h.FindSource, out: h.Log("demo"), covers: &covers{uploads: map[string]string{}},
 	}
 }
 
@@ -137,6 +139,7 @@ func (c catalogue) look(ctx context.Context, p piece) (*harness.Source, error) {
 func (c catalogue) finish(ctx context.Context, p piece, source *harness.Source, loud bool) (track string, err error) {
 	name := filepath.Base(p.file)
 	if source == nil {
+		p.metadata.Cover = c.cover(ctx, p.cover)
 		t, err := c.client.Upload(ctx, p.file, client.Announcement{Filename: name, ContentType: p.contentType, Metadata: p.metadata})
 		if err != nil {
 			return "", err

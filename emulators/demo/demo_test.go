@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/segue-audio/segue/emulators/harness"
+	"github.com/segue-audio/segue/shared/client"
+	"github.com/segue-audio/segue/shared/client/clienttest"
 	"github.com/segue-audio/segue/shared/ingest"
 )
 
@@ -30,7 +32,7 @@ func TestWarzoneSaysWhatItsFilesAre(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	music := filepath.Join(root, "usr/share/games/warzone2100/music")
-	writeFile(t, filepath.Join(music, "albums/x/album.json"), `{"title": "An Album", "author": "A", "date": "2020", "extra": 1,
+	writeFile(t, filepath.Join(music, "albums/x/album.json"), `{"title": "An Album", "author": "A", "date": "2020", "extra": 1, "album_cover_filename": "c.png",
 		"tracks": [{"filename": "one.opus", "title": "One", "author": "B"}, {"filename": "two.opus", "title": "Two", "author": "A"}]}`)
 	writeFile(t, filepath.Join(music, "albums/x/license.txt"), "`An Album` - Copyright (C) A\r\n\r\nlicensed under:\r\nCC-BY-SA-3.0\n\n---\n\n[EN]\nlong text")
 	for _, f := range []string{"albums/x/one.opus", "albums/x/two.opus", "menu.opus"} {
@@ -39,6 +41,9 @@ func TestWarzoneSaysWhatItsFilesAre(t *testing.T) {
 	all, err := warzone.list(t.Context(), root)
 	if err != nil || len(all) != 3 || !complete(all) {
 		t.Fatalf("%d pieces, %v", len(all), err)
+	}
+	if want := filepath.Join(music, "albums/x/c.png"); all[0].cover != want || all[1].cover != want || all[2].cover != "" {
+		t.Errorf("covers are %q, %q, %q", all[0].cover, all[1].cover, all[2].cover)
 	}
 	m := all[0].metadata
 	if m.Title != "One" || m.Artists[0] != "B" || m.Album != "An Album" || m.AlbumArtists[0] != "A" || m.TrackNumber != 1 || m.ReleaseDate != "2020" || m.Credits[0].Role != "composer" {
@@ -60,6 +65,7 @@ func TestAlbumsThatAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ json, licence, want string }{
 		"not JSON":       {"{", "x", "unexpected end"},
 		"path":           {`{"tracks": [{"filename": "../x.opus"}]}`, "x", `track 1 has the file name "../x.opus"`},
+		"cover's path":   {`{"album_cover_filename": "../x.png", "tracks": []}`, "x", `the cover has the file name "../x.png"`},
 		"no file":        {`{"tracks": [{"title": "x"}]}`, "x", `track 1 has the file name ""`},
 		"empty licence":  {`{"tracks": [{"filename": "x.opus"}]}`, "--\n\n", "names no licence"},
 		"without albums": {"", "", "it has no albums"},
@@ -110,6 +116,42 @@ func TestWhatCanBePlayedIsNotSentAgain(t *testing.T) {
 	c.find = func(context.Context, []byte) (*harness.Source, error) { return nil, errors.New("away") }
 	if _, _, err := c.bring(t.Context(), piece{file: file}, false); err == nil || err.Error() != "a.ogg: away" {
 		t.Errorf("a catalogue that is away: %v", err)
+	}
+}
+
+// A cover is sent once for all tracks of its album; one that is refused stops
+// none of them.
+func TestCoversAreSentOnce(t *testing.T) {
+	t.Parallel()
+	s := clienttest.New(t)
+	s.End["bad.png"] = client.Status{Status: ingest.Failed, Reason: "it is broken"}
+	dir := t.TempDir()
+	for _, f := range []string{"good.png", "bad.png", "1.flac", "2.flac", "3.flac", "4.flac"} {
+		writeFile(t, filepath.Join(dir, f), f)
+	}
+	var out bytes.Buffer
+	c := catalogue{
+		client: &client.Client{BaseURL: s.URL, HTTP: s.Client(), Token: func() (string, error) { return "t", nil }},
+		find:   func(context.Context, []byte) (*harness.Source, error) { return nil, nil }, out: &out, covers: &covers{uploads: map[string]string{}},
+	}
+	for track, cover := range map[string]string{"1.flac": "good.png", "2.flac": "good.png", "3.flac": "bad.png", "4.flac": "bad.png"} {
+		if _, _, err := c.bring(t.Context(), piece{file: filepath.Join(dir, track), contentType: "audio/flac", cover: filepath.Join(dir, cover)}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var good string
+	for _, u := range s.Uploads() {
+		if u.Filename == "good.png" {
+			good = u.ID
+		}
+	}
+	for _, u := range s.Uploads() {
+		if want := map[string]string{"1.flac": good, "2.flac": good}[u.Filename]; u.Metadata.Cover != want {
+			t.Errorf("%s names %q, want %q", u.Filename, u.Metadata.Cover, want)
+		}
+	}
+	if n := len(s.Uploads()); n != 6 || strings.Count(out.String(), "bad.png: failed it is broken; the music goes on without it") != 1 {
+		t.Errorf("%d uploads; the log: %s", n, &out)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/client"
 	"github.com/segue-audio/segue/shared/ingest"
 )
 
@@ -103,6 +104,7 @@ type album struct {
 	Title  string `json:"title"`
 	Author string `json:"author"`
 	Date   string `json:"date"`
+	Cover  string `json:"album_cover_filename"`
 	Tracks []struct {
 		Filename string `json:"filename"`
 		Title    string `json:"title"`
@@ -123,17 +125,33 @@ func readAlbum(file string) ([]piece, error) {
 	if err != nil {
 		return nil, err
 	}
+	cover, err := a.cover(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
 	var all []piece
 	for i, t := range a.Tracks {
 		if t.Filename == "" || filepath.Base(t.Filename) != t.Filename {
 			return nil, fmt.Errorf("track %d has the file name %q", i+1, t.Filename)
 		}
-		all = append(all, piece{file: filepath.Join(filepath.Dir(file), t.Filename), contentType: "audio/opus", metadata: ingest.Metadata{
+		all = append(all, piece{file: filepath.Join(filepath.Dir(file), t.Filename), contentType: "audio/opus", cover: cover, metadata: ingest.Metadata{
 			Title: t.Title, Artists: []string{t.Author}, Album: a.Title, AlbumArtists: []string{a.Author}, TrackNumber: int64(i + 1), ReleaseDate: a.Date,
 			Credits: []catalog.Credit{{Name: t.Author, Role: "composer"}}, Copyrights: copyrights, Genres: []string{"soundtrack"},
 		}})
 	}
 	return all, nil
+}
+
+// cover is the file of the album's picture: the one that album.json names, or
+// one that is called as covers are.
+func (a album) cover(dir string) (string, error) {
+	switch {
+	case a.Cover == "":
+		return client.FindCover(dir)
+	case filepath.Base(a.Cover) != a.Cover:
+		return "", fmt.Errorf("the cover has the file name %q", a.Cover)
+	}
+	return filepath.Join(dir, a.Cover), nil
 }
 
 // readLicence gives the first paragraphs of license.txt, which name the author

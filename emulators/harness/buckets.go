@@ -21,7 +21,7 @@ func together(ctx context.Context, steps ...func(context.Context) error) error {
 	return g.Wait()
 }
 
-var buckets = map[string]string{"uploads": uploadsBucket, "audio": audioBucket}
+var buckets = map[string]string{"uploads": uploadsBucket, "audio": audioBucket, "images": imagesBucket}
 
 func (h *Harness) openStorage(ctx context.Context) (*storage.Client, error) {
 	return storage.NewClient(ctx, option.WithEndpoint(h.stores.StorageURL+"/storage/v1/"),

@@ -73,6 +73,8 @@ func (h *Harness) functionEnv() map[string]string {
 		"SEGUE_SPANNER_DATABASE": database,
 		"SEGUE_UPLOADS_BUCKET":   uploadsBucket,
 		"SEGUE_AUDIO_BUCKET":     audioBucket,
+		"SEGUE_IMAGES_BUCKET":    imagesBucket,
+		"SEGUE_IMAGES_URL":       h.cdn.URL(),
 		"SEGUE_TOKEN_ISSUER":     issuer,
 		"SEGUE_TOKEN_AUDIENCE":   audience,
 		"SEGUE_JWKS_URL":         h.issuer.URL() + "/.well-known/jwks.json",

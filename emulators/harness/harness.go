@@ -77,6 +77,7 @@ const (
 	database      = "projects/" + project + "/instances/segue/databases/segue"
 	uploadsBucket = project + "-uploads"
 	audioBucket   = project + "-audio"
+	imagesBucket  = project + "-images"
 )
 
 // Harness is a running Segue.
@@ -303,7 +304,7 @@ func (h *Harness) startEdge(ctx context.Context) error {
 		return err
 	}
 	h.cdn, err = cdn.New(cdn.Options{
-		Port: h.options.port(8081), Origin: h.stores.StorageURL, Bucket: audioBucket, Keys: h.secrets.cdnKeys, Log: h.log.part("cdn"),
+		Port: h.options.port(8081), Origin: h.stores.StorageURL, Bucket: audioBucket, Images: imagesBucket, Keys: h.secrets.cdnKeys, Log: h.log.part("cdn"),
 		Transport: gcp.Bearer{Token: h.stores.Bearer, Base: http.DefaultTransport},
 	})
 	if err != nil {

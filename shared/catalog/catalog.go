@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/segue-audio/segue/shared/images"
 )
 
 // Artist is a performer as the catalogue names them.
@@ -30,6 +32,7 @@ type Album struct {
 	Copyrights  []string
 	Genres      []string
 	TotalTracks int
+	Cover       images.Image // zero: none
 }
 
 // Track is a playable track with its album.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 
 	"cloud.google.com/go/spanner"
 	"google.golang.org/grpc/codes"
 
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 )
 
 // Draft is a track to be: what is known of it before it can be played.
@@ -30,6 +32,8 @@ type Draft struct {
 	Explicit     bool
 	ISRC         string
 	Markets      []string
+	Cover        images.Image // of its album; zero: none
+	CoverFrom    string       // CoverFromRequest or CoverFromTags
 
 	DurationMs       int64
 	SourceSha256     []byte
@@ -43,16 +47,29 @@ type Credit struct {
 	Role string `json:"role"`
 }
 
-// Add writes the draft as a track in state processing, in tx. Artists and album
+// Added is what came of a draft.
+type Added struct {
+	Track, Album string
+	// CoverChanged: the album was there already, and has another cover now.
+	CoverChanged bool
+}
+
+// Add is Place for those who want the track alone.
+func (d Draft) Add(ctx context.Context, tx *spanner.ReadWriteTransaction, newID id.Source) (track string, err error) {
+	added, err := d.Place(ctx, tx, newID)
+	return added.Track, err
+}
+
+// Place writes the draft as a track in state processing, in tx. Artists and album
 // that the label has already are found by their folded names: the reads lock
 // the names' index rows, so that concurrent transactions cannot both create.
-func (d Draft) Add(ctx context.Context, tx *spanner.ReadWriteTransaction, newID id.Source) (track string, err error) {
+func (d Draft) Place(ctx context.Context, tx *spanner.ReadWriteTransaction, newID id.Source) (Added, error) {
 	a := adder{Draft: d, tx: tx, newID: newID, artists: map[string]string{}}
 	album, err := a.album(ctx)
 	if err != nil {
-		return "", err
+		return Added{}, err
 	}
-	track = newID()
+	track := newID()
 	a.insert("Tracks", map[string]any{
 		"TrackId": track, "LabelId": d.LabelID, "AlbumId": album, "UploadId": d.UploadID, "State": StateProcessing,
 		"Title": d.Title, "DiscNumber": max(d.DiscNumber, 1), "TrackNumber": max(d.TrackNumber, 1), "DurationMs": d.DurationMs,
@@ -63,14 +80,14 @@ func (d Draft) Add(ctx context.Context, tx *spanner.ReadWriteTransaction, newID 
 	for i, name := range d.Artists {
 		artist, err := a.artist(ctx, name)
 		if err != nil {
-			return "", err
+			return Added{}, err
 		}
 		a.insert("Credits", map[string]any{"TrackId": track, "Role": RoleMainArtist, "Position": i, "Name": name, "ArtistId": artist})
 	}
 	for i, c := range d.Credits {
 		a.insert("Credits", map[string]any{"TrackId": track, "Role": c.Role, "Position": i, "Name": c.Name})
 	}
-	return track, tx.BufferWrite(a.rows)
+	return Added{Track: track, Album: album, CoverChanged: a.coverChanged}, tx.BufferWrite(a.rows)
 }
 
 type adder struct {
@@ -79,6 +96,8 @@ type adder struct {
 	newID   id.Source
 	rows    []*spanner.Mutation
 	artists map[string]string // folded name → id, of this transaction
+
+	coverChanged bool
 }
 
 func (a *adder) insert(table string, row map[string]any) {
@@ -123,16 +142,23 @@ func (a *adder) album(ctx context.Context) (string, error) {
 	}
 	artistKey := keys.Sum(nil)
 	album, err := a.find(ctx, "Albums", "AlbumsByName", spanner.Key{a.LabelID, artistKey, Fold(name)}, "AlbumId")
-	if err != nil || album != "" {
-		return album, err
+	if err != nil {
+		return "", err
+	}
+	if album != "" {
+		return album, a.cover(ctx, album)
 	}
 	album = a.newID()
-	a.insert("Albums", map[string]any{
+	row := map[string]any{
 		"AlbumId": album, "LabelId": a.LabelID, "Name": name, "NameKey": Fold(name), "ArtistKey": artistKey, "AlbumType": kind,
 		"ReleaseDate": string(a.ReleaseDate), "ReleaseDatePrecision": a.ReleaseDate.Precision(), "LabelName": a.Label,
 		"Copyrights": list(a.Copyrights), "Genres": list(a.Genres),
 		"CreatedAt": spanner.CommitTimestamp, "UpdatedAt": spanner.CommitTimestamp,
-	})
+	}
+	if a.Cover.ID != "" {
+		maps.Copy(row, a.coverColumns())
+	}
+	a.insert("Albums", row)
 	for i, n := range by {
 		artist, err := a.artist(ctx, n)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 )
 
 // Store reads the catalogue from Spanner.
@@ -70,11 +71,15 @@ func trackRow(ctx context.Context, tx *spanner.ReadOnlyTransaction, track string
 
 func albumRow(ctx context.Context, tx *spanner.ReadOnlyTransaction, a *Album) error {
 	row, err := tx.ReadRow(ctx, "Albums", spanner.Key{a.ID},
-		[]string{"Name", "AlbumType", "ReleaseDate", "LabelName", "Copyrights", "Genres"})
+		[]string{"Name", "AlbumType", "ReleaseDate", "LabelName", "Copyrights", "Genres", "CoverId", "CoverWidth", "CoverHeight"})
 	if err != nil {
 		return err
 	}
-	return row.Columns(&a.Name, &a.Type, (*string)(&a.ReleaseDate), &a.Label, &a.Copyrights, &a.Genres)
+	var cover spanner.NullString
+	var width, height spanner.NullInt64
+	err = row.Columns(&a.Name, &a.Type, (*string)(&a.ReleaseDate), &a.Label, &a.Copyrights, &a.Genres, &cover, &width, &height)
+	a.Cover = images.Image{ID: cover.StringVal, Width: width.Int64, Height: height.Int64}
+	return err
 }
 
 func countTracks(ctx context.Context, tx *spanner.ReadOnlyTransaction, album string) (n int, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 )
 
 func TestTrackReadsPlayableTracksOnly(t *testing.T) {
@@ -19,6 +20,7 @@ func TestTrackReadsPlayableTracksOnly(t *testing.T) {
 	client := emutest.Database(t)
 	store := &Store{Spanner: client}
 	d := song("label", "Hold Up")
+	d.Cover, d.CoverFrom = images.Image{ID: "x", Width: 4, Height: 2}, CoverFromTags
 	track := mustAdd(t, client, d)
 	missing := func(what, id string) {
 		t.Helper()
@@ -47,6 +49,7 @@ func TestTrackReadsPlayableTracksOnly(t *testing.T) {
 		Album: Album{
 			ID: album, Name: "Lemonade", Type: "album", Artists: []Artist{{Name: "Beyoncé"}, {Name: "JAY-Z"}}, ReleaseDate: "2016-04-23",
 			Label: "Parkwood", Copyrights: []string{"2016 Parkwood"}, Genres: []string{"pop", "soul"}, TotalTracks: 2,
+			Cover: images.Image{ID: "x", Width: 4, Height: 2},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Artist{}, "ID")); diff != "" {

@@ -1,6 +1,15 @@
 package catalog
 
-import "github.com/segue-audio/segue/shared/id"
+import (
+	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
+)
+
+// Base is what the addresses in answers begin with.
+type Base struct {
+	API    string // where the client asked
+	Images string // where images/… lies, for everybody
+}
 
 // TrackObject is the Web API's track. Fields that it deprecates stay.
 type TrackObject struct {
@@ -34,7 +43,7 @@ type AlbumObject struct {
 	ExternalURLs         map[string]string `json:"external_urls"`
 	Href                 string            `json:"href"`
 	ID                   string            `json:"id"`
-	Images               []struct{}        `json:"images"`
+	Images               []images.Link     `json:"images"`
 	Label                string            `json:"label"`
 	Name                 string            `json:"name"`
 	ReleaseDate          string            `json:"release_date"`
@@ -63,12 +72,12 @@ type Copyright struct {
 
 // Object renders the track for a client that asked at base, for a market or for
 // none ("").
-func (t Track) Object(base, market string) TrackObject {
+func (t Track) Object(base Base, market string) TrackObject {
 	o := TrackObject{
-		Album: t.Album.Object(base), Artists: artistObjects(t.Artists, base),
+		Album: t.Album.Object(base), Artists: artistObjects(t.Artists, base.API),
 		DiscNumber: t.DiscNumber, DurationMs: t.DurationMs, Explicit: t.Explicit,
 		ExternalIDs: map[string]string{}, ExternalURLs: map[string]string{},
-		Href: base + "/v1/tracks/" + t.ID, ID: t.ID, Name: t.Title, TrackNumber: t.TrackNumber,
+		Href: base.API + "/v1/tracks/" + t.ID, ID: t.ID, Name: t.Title, TrackNumber: t.TrackNumber,
 		Type: "track", URI: id.URI("track", t.ID),
 	}
 	if t.ISRC != "" {
@@ -88,10 +97,10 @@ func (t Track) Object(base, market string) TrackObject {
 }
 
 // Object renders the album.
-func (a Album) Object(base string) AlbumObject {
+func (a Album) Object(base Base) AlbumObject {
 	o := AlbumObject{
-		AlbumType: a.Type, Artists: artistObjects(a.Artists, base), Copyrights: []Copyright{},
-		ExternalURLs: map[string]string{}, Href: base + "/v1/albums/" + a.ID, ID: a.ID, Images: []struct{}{},
+		AlbumType: a.Type, Artists: artistObjects(a.Artists, base.API), Copyrights: []Copyright{},
+		ExternalURLs: map[string]string{}, Href: base.API + "/v1/albums/" + a.ID, ID: a.ID, Images: a.Cover.Links(base.Images),
 		Label: a.Label, Name: a.Name, ReleaseDate: string(a.ReleaseDate), ReleaseDatePrecision: a.ReleaseDate.Precision(),
 		TotalTracks: a.TotalTracks, Type: "album", URI: id.URI("album", a.ID),
 	}

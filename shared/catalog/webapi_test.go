@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/segue-audio/segue/shared/images"
 )
 
 // object is a track as a client reads it.
 func object(t *testing.T, tr Track, market string) map[string]any {
 	t.Helper()
-	b, err := json.Marshal(tr.Object("https://api.example", market))
+	b, err := json.Marshal(tr.Object(Base{API: "https://api.example", Images: "https://img.example"}, market))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +29,7 @@ var sorry = Track{
 	Album: Album{
 		ID: "l", Name: "Lemonade", Type: "album", Artists: []Artist{{ID: "a", Name: "Beyoncé"}}, ReleaseDate: "2016-04",
 		Label: "Parkwood", Copyrights: []string{"2016 Parkwood"}, TotalTracks: 12,
+		Cover: images.Image{ID: "x", Width: 500, Height: 250},
 	},
 }
 
@@ -37,7 +40,11 @@ func TestTrackObject(t *testing.T) {
 	want := `{
 		"album": {
 			"album_type": "album", "artists": [` + artist + `], "copyrights": [{"text": "2016 Parkwood", "type": "C"}], "external_urls": {},
-			"href": "https://api.example/v1/albums/l", "id": "l", "images": [], "label": "Parkwood", "name": "Lemonade",
+			"href": "https://api.example/v1/albums/l", "id": "l", "images": [
+				{"url": "https://img.example/images/x/640.jpg", "webp_url": "https://img.example/images/x/640.webp", "height": 250, "width": 500},
+				{"url": "https://img.example/images/x/300.jpg", "webp_url": "https://img.example/images/x/300.webp", "height": 150, "width": 300},
+				{"url": "https://img.example/images/x/64.jpg", "webp_url": "https://img.example/images/x/64.webp", "height": 32, "width": 64}
+			], "label": "Parkwood", "name": "Lemonade",
 			"release_date": "2016-04", "release_date_precision": "month", "total_tracks": 12, "type": "album", "uri": "spotify:album:l"
 		},
 		"artists": [` + artist + `], "disc_number": 1, "duration_ms": 232000, "explicit": true, "external_ids": {"isrc": "USSM11603245"},
@@ -59,6 +66,7 @@ func TestTrackObjectByMarket(t *testing.T) {
 	t.Parallel()
 	everywhere := sorry
 	everywhere.Markets, everywhere.ISRC, everywhere.Artists, everywhere.Album.Copyrights = nil, "", nil, nil
+	everywhere.Album.Cover = images.Image{}
 	for name, c := range map[string]struct {
 		track    Track
 		market   string

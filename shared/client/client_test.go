@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func start(t *testing.T) *segue {
 	t.Cleanup(keys.Close)
 	for k, v := range map[string]string{
 		"SEGUE_PROJECT": "p", "SEGUE_SPANNER_DATABASE": s.spanner.DatabaseName(), "SEGUE_TOKEN_ISSUER": "https://accounts.test",
-		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": keys.URL, "SEGUE_UPLOADS_BUCKET": s.bucket.BucketName(),
+		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": keys.URL, "SEGUE_UPLOADS_BUCKET": s.bucket.BucketName(), "SEGUE_IMAGES_URL": "https://img.test",
 	} {
 		t.Setenv(k, v)
 	}
@@ -130,7 +131,7 @@ func follow(t *testing.T, s *segue, upload string) {
 		}
 	})
 	want := client.Status{ID: upload, Status: ingest.Duplicate, Reason: "the same file", DuplicateOf: "t", Progress: 1}
-	if err != nil || last != want || !slices.Equal(seen, []ingest.Status{ingest.Waiting, ingest.Processing, ingest.Duplicate}) {
+	if err != nil || !reflect.DeepEqual(last, want) || !slices.Equal(seen, []ingest.Status{ingest.Waiting, ingest.Processing, ingest.Duplicate}) {
 		t.Errorf("followed %v to %+v, %v", seen, last, err)
 	}
 }

@@ -18,6 +18,10 @@ type Status struct {
 	TrackID     string        `json:"track_id"`
 	DuplicateOf string        `json:"duplicate_of"`
 	Progress    float64       `json:"progress"`
+	// Warnings are what was left out of a file that was accepted.
+	Warnings []string `json:"warnings,omitempty"`
+	// ImageID is of a picture that is stored.
+	ImageID string `json:"image_id,omitempty"`
 }
 
 // Settled says whether the upload has come to an end.

@@ -16,6 +16,7 @@ import (
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 	"github.com/segue-audio/segue/shared/registry"
 )
 
@@ -29,6 +30,7 @@ func add(t *testing.T, c *spanner.Client, state string) string {
 		track, err = catalog.Draft{
 			LabelID: "label", UploadID: id.Random(), Title: "Sorry", Artists: []string{"Beyoncé"}, ReleaseDate: "2016",
 			Markets: []string{"SE"}, SourceSha256: make([]byte, 32),
+			Cover: images.Image{ID: "c0ver", Width: 1000, Height: 500}, CoverFrom: catalog.CoverFromTags,
 		}.Add(ctx, tx, id.Random)
 		if err != nil {
 			return err
@@ -63,7 +65,7 @@ func TestTrackByMarket(t *testing.T) {
 		if err := r.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		got, err := Track(httpapi.WithCaller(t.Context(), httpapi.Caller{Market: c.token}), r, store)
+		got, err := Track(httpapi.WithCaller(t.Context(), httpapi.Caller{Market: c.token}), r, Deps{Store: store})
 		if err != nil || got.ID != track || got.Name != "Sorry" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -84,7 +86,7 @@ func TestTracksThatAreNotThere(t *testing.T) {
 		"no id": "spotify:track:x", "not UTF-8": "\xff",
 	} {
 		var e *errs.Error
-		_, err := Track(t.Context(), TrackRequest{ID: track}, store)
+		_, err := Track(t.Context(), TrackRequest{ID: track}, Deps{Store: store})
 		if !errors.As(err, &e) || e.Code != errs.NotFound || e.Message != "there is no track "+track {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -113,7 +115,7 @@ func TestFunction(t *testing.T) {
 	t.Cleanup(keys.Close)
 	for k, v := range map[string]string{
 		"SEGUE_PROJECT": "p", "SEGUE_SPANNER_DATABASE": client.DatabaseName(), "SEGUE_TOKEN_ISSUER": "https://accounts.test",
-		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": keys.URL,
+		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": keys.URL, "SEGUE_IMAGES_URL": "https://img.test/",
 	} {
 		t.Setenv(k, v)
 	}
@@ -141,6 +143,10 @@ func TestFunction(t *testing.T) {
 		}
 		if want == http.StatusOK && o.Href != "http://api.test/v1/tracks/"+track {
 			t.Errorf("%s: href is %s", path, o.Href)
+		}
+		wide := images.Link{URL: "https://img.test/images/c0ver/640.jpg", WebPURL: "https://img.test/images/c0ver/640.webp", Width: 640, Height: 320}
+		if want == http.StatusOK && (len(o.Album.Images) != 3 || o.Album.Images[0] != wide) {
+			t.Errorf("%s: images are %+v", path, o.Album.Images)
 		}
 	}
 }

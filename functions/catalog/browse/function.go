@@ -10,6 +10,7 @@ import (
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
+	"github.com/segue-audio/segue/shared/images"
 	"github.com/segue-audio/segue/shared/once"
 )
 
@@ -17,7 +18,11 @@ import (
 type Config struct {
 	gcp.Config
 	httpapi.AuthConfig
+	Images images.Config
 }
+
+// Validate checks where images are said to be.
+func (c *Config) Validate() error { return c.Images.Validate() }
 
 func init() {
 	deps := once.Value(wire)
@@ -26,16 +31,22 @@ func init() {
 	)
 }
 
-func wire() (*catalog.Store, error) {
+func wire() (Deps, error) {
 	c, err := config.Load[Config](context.Background())
 	if err != nil {
-		return nil, err
+		return Deps{}, err
 	}
 	client, err := gcp.For(c.Config).Spanner()
 	if err != nil {
-		return nil, err
+		return Deps{}, err
 	}
-	return &catalog.Store{Spanner: client}, nil
+	return Deps{Store: &catalog.Store{Spanner: client}, Images: c.Images.URL}, nil
+}
+
+// Deps are what the operations work with.
+type Deps struct {
+	*catalog.Store
+	Images string // the public address of the images bucket
 }
 
 // TrackRequest names a track.
@@ -59,14 +70,14 @@ func (r *TrackRequest) Validate() error {
 const fromToken = "from_token"
 
 // Track answers with one track.
-func Track(ctx context.Context, r TrackRequest, s *catalog.Store) (catalog.TrackObject, error) {
+func Track(ctx context.Context, r TrackRequest, d Deps) (catalog.TrackObject, error) {
 	market := r.Market
 	if market == fromToken {
 		market = httpapi.CallerOf(ctx).Market
 	}
-	t, err := s.Track(ctx, r.ID)
+	t, err := d.Track(ctx, r.ID)
 	if err != nil {
 		return catalog.TrackObject{}, err
 	}
-	return t.Object(httpapi.BaseURL(ctx), market), nil
+	return t.Object(catalog.Base{API: httpapi.BaseURL(ctx), Images: d.Images}, market), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 	"github.com/segue-audio/segue/shared/once"
 )
 
@@ -21,7 +22,11 @@ type Config struct {
 	gcp.SignerConfig
 	httpapi.AuthConfig
 	UploadsBucket string `env:"SEGUE_UPLOADS_BUCKET, required"`
+	Images        images.Config
 }
+
+// Validate checks where images are said to be.
+func (c *Config) Validate() error { return c.Images.Validate() }
 
 const scope = "catalog-write"
 
@@ -47,5 +52,5 @@ func wire() (Deps, error) {
 	if err != nil {
 		return Deps{}, err
 	}
-	return Deps{Spanner: spanner, Bucket: bucket, Signer: c.SignerConfig, HTTP: http.DefaultClient, Now: time.Now, NewID: id.Random}, nil
+	return Deps{Spanner: spanner, Bucket: bucket, Images: c.Images.URL, Signer: c.SignerConfig, HTTP: http.DefaultClient, Now: time.Now, NewID: id.Random}, nil
 }

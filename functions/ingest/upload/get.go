@@ -7,6 +7,7 @@ import (
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/playback"
 )
@@ -26,6 +27,11 @@ type GetResponse struct {
 	Progress    float64       `json:"progress"`
 	Filename    string        `json:"filename"`
 	ExpiresAt   time.Time     `json:"expires_at"`
+	// Warnings are what was left out of a file that was accepted.
+	Warnings []string `json:"warnings,omitempty"`
+	// ImageID and Images are of a picture that is stored.
+	ImageID string        `json:"image_id,omitempty"`
+	Images  []images.Link `json:"images,omitempty"`
 }
 
 // Get tells a label of its own upload; anybody else's does not exist for it.
@@ -58,13 +64,14 @@ func Get(ctx context.Context, r GetRequest, d Deps) (GetResponse, error) {
 	return GetResponse{
 		ID: u.ID, Status: u.Status, Reason: u.Reason, TrackID: u.TrackID, DuplicateOf: u.DuplicateOf,
 		Progress: progress(u.Status, len(done)), Filename: u.Filename, ExpiresAt: u.ExpiresAt,
+		Warnings: u.Warnings, ImageID: u.Image.ID, Images: u.Image.Links(d.Images),
 	}, nil
 }
 
 // progress counts the probe as one step and each rendition as another.
 func progress(s ingest.Status, renditions int) float64 {
 	switch s {
-	case ingest.Playable, ingest.Duplicate:
+	case ingest.Playable, ingest.Duplicate, ingest.Stored:
 		return 1
 	case ingest.Processing:
 		return float64(1+renditions) / float64(2+len(playback.Renditions()))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/spanner"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/emulators/identity"
@@ -102,8 +104,8 @@ func TestGetTellsHowFarItIs(t *testing.T) {
 			ID: u.ID, Status: c.status, Reason: c.reason, TrackID: u.TrackID, DuplicateOf: c.copyOf, Progress: c.want,
 			Filename: "Hold Up.flac", ExpiresAt: created.ExpiresAt,
 		}
-		if err != nil || got != want {
-			t.Errorf("%s: %+v, %v\nwant %+v", name, got, err, want)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
 		}
 	}
 }
@@ -120,6 +122,7 @@ func TestFunction(t *testing.T) {
 	for k, v := range map[string]string{
 		"SEGUE_PROJECT": "p", "SEGUE_SPANNER_DATABASE": client.DatabaseName(), "SEGUE_TOKEN_ISSUER": "https://accounts.test",
 		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": keys.URL, "SEGUE_UPLOADS_BUCKET": bucket.BucketName(),
+		"SEGUE_IMAGES_URL": "https://img.test",
 	} {
 		t.Setenv(k, v)
 	}

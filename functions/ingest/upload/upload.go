@@ -23,6 +23,7 @@ type Deps struct {
 	Spanner *spanner.Client
 	Bucket  *storage.BucketHandle
 	Signer  gcp.SignerConfig
+	Images  string       // the public address of the images bucket
 	HTTP    *http.Client // calls Cloud Storage with signed URLs
 	Now     func() time.Time
 	NewID   id.Source
@@ -83,6 +84,9 @@ func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error
 	if err := u.Check(); err != nil {
 		return CreateResponse{}, errs.New(errs.Invalid, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	if err := d.checkCover(ctx, u); err != nil {
+		return CreateResponse{}, err
+	}
 	row, err := u.Insert()
 	if err != nil {
 		return CreateResponse{}, err
@@ -101,6 +105,29 @@ func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error
 		return CreateResponse{}, err
 	}
 	return answer, nil
+}
+
+// checkCover refuses a cover that is not there yet, or never will be: a track
+// that is accepted finds its cover stored. Others' uploads are not revealed.
+func (d Deps) checkCover(ctx context.Context, u ingest.Upload) error {
+	if u.Metadata.Cover == "" {
+		return nil
+	}
+	cover, err := ingest.Read(ctx, d.Spanner.Single(), u.Metadata.Cover)
+	if errs.CodeOf(err) == errs.NotFound || (err == nil && cover.LabelID != u.LabelID) {
+		return errs.New(errs.Invalid, "metadata.cover: there is no upload %s", u.Metadata.Cover)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !cover.IsPicture():
+		return errs.New(errs.Invalid, "metadata.cover: upload %s is %s, not a picture", cover.ID, cover.ContentType)
+	case cover.Status == ingest.Failed:
+		return errs.New(errs.Invalid, "metadata.cover: upload %s has failed: %s", cover.ID, cover.Reason)
+	case cover.Status != ingest.Stored:
+		return errs.New(errs.Invalid, "metadata.cover: upload %s is %s; send the track when it is %s", cover.ID, cover.Status, ingest.Stored)
+	}
+	return nil
 }
 
 // sign makes a URL that is good for one new object of the upload's type and

@@ -158,6 +158,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 			st = s.End[u.Filename]
 			if st.Status == "" {
 				st = client.Status{Status: ingest.Playable, TrackID: "track-of-" + u.Filename, Progress: 1}
+				if strings.HasPrefix(u.ContentType, "image/") {
+					st = client.Status{Status: ingest.Stored, ImageID: "image-of-" + u.Filename, Progress: 1}
+				}
 			}
 			st.ID = u.ID
 		}
