@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -35,12 +36,17 @@ func (a *app) upload(ctx context.Context, u upload, args []string) error {
 	c.all(size)
 	var wg sync.WaitGroup
 	var failed atomic.Bool
+	sessions := &client.Sessions{Dir: dir}
+	pictures := a.covers(u, files, cl, sessions, func(o outcome) {
+		_ = c.result(o) // as of a track, whose result fails the run anyway
+		failed.Store(true)
+	})
 	room := make(chan struct{}, u.parallel)
 	for i, f := range files {
 		room <- struct{}{}
 		s := &sender{
-			c: c, u: u, f: f, poll: a.poll, row: c.row(filepath.Base(f.path), f.size, i), release: sync.OnceFunc(func() { <-room }),
-			transfer: &client.Transfer{Client: cl, File: f.path, Announcement: u.announcement(f), Sessions: &client.Sessions{Dir: dir}, Chunk: a.chunk},
+			c: c, u: u, f: f, covers: pictures, poll: a.poll, row: c.row(filepath.Base(f.path), f.size, i), release: sync.OnceFunc(func() { <-room }),
+			transfer: &client.Transfer{Client: cl, File: f.path, Announcement: u.announcement(f), Sessions: sessions, Chunk: a.chunk},
 		}
 		wg.Go(func() {
 			o := s.run(ctx)
@@ -63,6 +69,7 @@ type sender struct {
 	f        file
 	poll     time.Duration
 	row      *row
+	covers   *covers
 	transfer *client.Transfer
 	release  func() // lets the next file begin
 }
@@ -74,6 +81,7 @@ func (s *sender) run(ctx context.Context) outcome {
 	if ctx.Err() != nil {
 		return o.failed(context.Cause(ctx))
 	}
+	s.transfer.Announcement.Metadata.Cover = s.covers.of(ctx, s.f)
 	s.row.say("sending")
 	s.transfer.Progress = s.row.set
 	target, err := s.transfer.Run(ctx)
@@ -97,7 +105,7 @@ func (s *sender) run(ctx context.Context) outcome {
 	}
 	// Die before this, and the next run is told of the same end.
 	if st.Settled() {
-		err = s.transfer.Forget()
+		err = errors.Join(s.transfer.Forget(), s.covers.settled(s.f))
 	}
 	o = o.of(st)
 	if err != nil {

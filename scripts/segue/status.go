@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +25,8 @@ type outcome struct {
 	Reason      string        `json:"reason,omitempty"`
 	TrackID     string        `json:"track_id,omitempty"`
 	DuplicateOf string        `json:"duplicate_of,omitempty"`
+	ImageID     string        `json:"image_id,omitempty"`
+	Warnings    []string      `json:"warnings,omitempty"`
 	// Error is why the status is not known.
 	Error string `json:"error,omitempty"`
 }
@@ -30,6 +34,7 @@ type outcome struct {
 func (o outcome) of(s client.Status) outcome {
 	o.ID, o.Status, o.Progress = s.ID, s.Status, s.Progress
 	o.Reason, o.TrackID, o.DuplicateOf = s.Reason, s.TrackID, s.DuplicateOf
+	o.ImageID, o.Warnings = s.ImageID, s.Warnings
 	return o
 }
 
@@ -56,7 +61,7 @@ func (o outcome) String() string {
 	if o.File != "" && (o.Status == ingest.Waiting || o.Status == ingest.Processing) {
 		line += ", upload " + o.ID
 	}
-	for _, part := range [][2]string{{", track ", o.TrackID}, {" of ", o.DuplicateOf}, {": ", o.Reason}} {
+	for _, part := range [][2]string{{", track ", o.TrackID}, {" of ", o.DuplicateOf}, {", image ", o.ImageID}, {": ", o.Reason}, {"; ", strings.Join(o.Warnings, "; ")}} {
 		if part[1] != "" {
 			line += part[0] + part[1]
 		}
@@ -120,7 +125,7 @@ func (a *app) watch(ctx context.Context, cl *client.Client, uploads []string, te
 		wg.Go(func() {
 			var last client.Status
 			_, err := cl.Follow(ctx, upload, a.poll, func(s client.Status) {
-				if s != last {
+				if !reflect.DeepEqual(s, last) {
 					errs[i] = errors.Join(errs[i], tell(outcome{}.of(s)))
 				}
 				last = s

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ type upload struct {
 	allowDuplicate bool
 	parallel       int
 	wait           bool
+	noCover        bool
 }
 
 func (a *app) uploadCommand() *cobra.Command {
@@ -25,7 +27,8 @@ func (a *app) uploadCommand() *cobra.Command {
 		Use: "upload FILE|FOLDER…", Short: "Upload audio files and folders of them",
 		Long: `Upload audio files and folders of them, and follow them until they can be played.
 
-What is said here goes before the files' tags. An upload that is interrupted goes on
+What is said here goes before the files' tags, and so does a picture beside the
+files that is called cover, folder or front (.jpg, .jpeg, .png, .webp). An upload that is interrupted goes on
 where it is when the same command is run again, if the file is still the same.`,
 		Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -33,17 +36,10 @@ where it is when the same command is run again, if the file is still the same.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.upload(cmd.Context(), u, args) },
 	}
-	m, flags := &u.metadata, cmd.Flags()
-	flags.StringVar(&m.Title, "title", "", "title, of one file only")
-	flags.StringArrayVar(&m.Artists, "artist", nil, "main artist; can be repeated")
-	flags.StringVar(&m.Album, "album", "", "album")
-	flags.StringVar(&m.Label, "label", "", "name of the record label")
-	flags.StringArrayVar(&m.Genres, "genre", nil, "genre; can be repeated")
-	flags.StringVar(&m.ReleaseDate, "release-date", "", "2016, 2016-04 or 2016-04-23")
-	flags.StringArrayVar(&m.Copyrights, "copyright", nil, "copyright or licence; can be repeated")
-	flags.StringArrayVar(&m.Markets, "market", nil, "country that may play it, such as SE; can be repeated (default: all)")
-	flags.BoolVar(&m.Explicit, "explicit", false, "explicit lyrics")
+	metadataFlags(cmd, &u.metadata)
+	flags := cmd.Flags()
 	flags.BoolVar(&u.allowDuplicate, "allow-duplicate", false, "also what the catalogue has already")
+	flags.BoolVar(&u.noCover, "no-cover", false, "not the pictures beside the files")
 	flags.IntVar(&u.parallel, "parallel", 2, "files to send at once")
 	flags.BoolVar(&u.wait, "wait", true, "follow each upload to its end")
 	return cmd
@@ -58,8 +54,12 @@ func (u *upload) plan(args []string) ([]file, error) {
 	if err != nil {
 		return nil, usage{err}
 	}
-	if u.metadata.Title != "" && len(files) > 1 {
-		return nil, usage{fmt.Errorf("--title is for one file, and there are %d", len(files))}
+	if given := ofOneFile(u.metadata); len(given) > 0 && len(files) > 1 {
+		verb := "is"
+		if len(given) > 1 {
+			verb = "are"
+		}
+		return nil, usage{fmt.Errorf("%s %s for one file, and there are %d", strings.Join(given, ", "), verb, len(files))}
 	}
 	var bad []error
 	for _, f := range files {

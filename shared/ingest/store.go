@@ -10,11 +10,13 @@ import (
 
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/images"
 )
 
 var uploadColumns = []string{
 	"UploadId", "LabelId", "Object", "Generation", "Filename", "ContentType", "Size", "AllowDuplicate", "Metadata",
 	"Status", "Reason", "TrackId", "DuplicateOf", "ExpiresAt", "Traceparent",
+	"ImageId", "ImageWidth", "ImageHeight", "Warnings",
 }
 
 // reader is a transaction or a single read.
@@ -37,13 +39,17 @@ func Read(ctx context.Context, r reader, id string) (*Upload, error) {
 		track, duplicateOf spanner.NullString
 		traceparent        spanner.NullString
 		metadata           string
+		image              spanner.NullString
+		width, height      spanner.NullInt64
 	)
 	err = row.Columns(&u.ID, &u.LabelID, &u.Object, &generation, &u.Filename, &u.ContentType, &u.Size, &u.AllowDuplicate,
-		&metadata, (*string)(&u.Status), &u.Reason, &track, &duplicateOf, &u.ExpiresAt, &traceparent)
+		&metadata, (*string)(&u.Status), &u.Reason, &track, &duplicateOf, &u.ExpiresAt, &traceparent,
+		&image, &width, &height, &u.Warnings)
 	if err != nil {
 		return nil, fmt.Errorf("read upload %s: %w", id, err)
 	}
 	u.Generation, u.TrackID, u.DuplicateOf, u.Trace = generation.Int64, track.StringVal, duplicateOf.StringVal, traceparent.StringVal
+	u.Image = images.Image{ID: image.StringVal, Width: width.Int64, Height: height.Int64}
 	if err := json.Unmarshal([]byte(metadata), &u.Metadata); err != nil {
 		return nil, fmt.Errorf("metadata of upload %s: %w", id, err)
 	}
@@ -63,10 +69,13 @@ func (u *Upload) Insert() (*spanner.Mutation, error) {
 	}), nil
 }
 
-// Update writes what changes of an upload: status, reason, track, generation.
+// Update writes what changes of an upload: status, reason, track, generation,
+// image, warnings.
 func (u *Upload) Update() *spanner.Mutation {
 	null := func(s string) spanner.NullString { return spanner.NullString{StringVal: s, Valid: s != ""} }
+	size := func(n int64) spanner.NullInt64 { return spanner.NullInt64{Int64: n, Valid: u.Image.ID != ""} }
 	return spanner.UpdateMap("Uploads", map[string]any{
+		"ImageId": null(u.Image.ID), "ImageWidth": size(u.Image.Width), "ImageHeight": size(u.Image.Height), "Warnings": u.Warnings,
 		"UploadId": u.ID, "Status": string(u.Status), "Reason": u.Reason, "TrackId": null(u.TrackID), "DuplicateOf": null(u.DuplicateOf),
 		"Generation": spanner.NullInt64{Int64: u.Generation, Valid: u.Generation != 0}, "UpdatedAt": spanner.CommitTimestamp,
 	})
@@ -74,7 +83,7 @@ func (u *Upload) Update() *spanner.Mutation {
 
 // Settled says whether the upload has come to an end.
 func (u *Upload) Settled() bool {
-	return u.Status == Playable || u.Status == Failed || u.Status == Duplicate
+	return u.Status == Playable || u.Status == Failed || u.Status == Duplicate || u.Status == Stored
 }
 
 // Fail ends an upload, and its track if it has one, for a reason that its label

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 )
 
 // Limits of an upload.
@@ -28,13 +30,14 @@ const (
 // Status is where an upload stands.
 type Status string
 
-// The statuses. Failed and Duplicate are ends, as Playable is.
+// The statuses. Failed, Duplicate and Stored are ends, as Playable is.
 const (
 	Waiting    Status = "waiting"    // for its bytes
 	Processing Status = "processing" // accepted, renditions are being made
 	Playable   Status = "playable"
 	Failed     Status = "failed"
 	Duplicate  Status = "duplicate"
+	Stored     Status = "stored" // a picture, which tracks may name as their cover
 )
 
 // Upload is one file on its way into the catalogue.
@@ -54,6 +57,10 @@ type Upload struct {
 	DuplicateOf    string
 	ExpiresAt      time.Time
 	Trace          string // traceparent of the request that announced it
+	// Image is what was made of a picture.
+	Image images.Image
+	// Warnings are what was left out of a file that was accepted, in words.
+	Warnings []string
 }
 
 // Metadata is what the label says of the track; it goes before the file's tags.
@@ -72,6 +79,8 @@ type Metadata struct {
 	Explicit     bool             `json:"explicit,omitempty"`
 	ReleaseDate  string           `json:"release_date,omitempty"`
 	Copyrights   []string         `json:"copyrights,omitempty"`
+	// Cover is the upload of a picture for the track's album.
+	Cover string `json:"cover,omitempty"`
 }
 
 // contentTypes are the media types that files of the accepted containers go by.
@@ -82,6 +91,12 @@ var contentTypes = []string{
 	"audio/ogg", "application/ogg", "audio/opus", "audio/vorbis",
 	"audio/mp4", "audio/m4a", "audio/x-m4a",
 }
+
+// pictureTypes are those of pictures; tracks name them as their covers.
+var pictureTypes = []string{"image/jpeg", "image/png", "image/webp"}
+
+// IsPicture says whether a picture was announced, not audio.
+func (u *Upload) IsPicture() bool { return slices.Contains(pictureTypes, u.ContentType) }
 
 // Check says everything that is wrong with what a client asks to upload.
 func (u *Upload) Check() error {
@@ -94,9 +109,11 @@ func (u *Upload) Check() error {
 	u.Filename = path.Base(strings.ReplaceAll(u.Filename, `\`, "/"))
 	bad(u.Filename == "." || u.Filename == "/", "filename is empty")
 	bad(!utf8.ValidString(u.Filename) || utf8.RuneCountInString(u.Filename) > maxName || strings.ContainsRune(u.Filename, 0), "filename is not text of at most %d characters", maxName)
-	bad(!slices.Contains(contentTypes, u.ContentType), "content_type %q is none of %s", u.ContentType, strings.Join(contentTypes, ", "))
+	bad(!slices.Contains(contentTypes, u.ContentType) && !u.IsPicture(), "content_type %q is none of %s, %s", u.ContentType, strings.Join(contentTypes, ", "), strings.Join(pictureTypes, ", "))
 	bad(u.Size < 0, "size is negative")
-	bad(u.Size > MaxSize, "size %d is above the limit of %d bytes (1 GiB)", u.Size, MaxSize)
+	bad(u.IsPicture() && u.Size > images.MaxBytes, "size %d is above the limit of a picture, %d bytes (20 MiB)", u.Size, images.MaxBytes)
+	bad(u.IsPicture() && u.Metadata.Cover != "", "metadata.cover is of a track, and this is a picture")
+	bad(!u.IsPicture() && u.Size > MaxSize, "size %d is above the limit of %d bytes (1 GiB)", u.Size, MaxSize)
 	return errors.Join(append(errs, u.Metadata.check()...)...)
 }
 
@@ -128,6 +145,9 @@ func (m *Metadata) check() []error {
 		errs = append(errs, fmt.Errorf("metadata.genres has an entry of more than %d characters", MaxGenre))
 	}
 	names("copyrights", m.Copyrights)
+	if m.Cover != "" && !id.Valid(m.Cover) {
+		errs = append(errs, fmt.Errorf("metadata.cover %q is not the id of an upload", m.Cover))
+	}
 	for _, c := range m.Credits {
 		names("credits.name", []string{c.Name})
 		if !slices.Contains(creditRoles, c.Role) {
@@ -164,6 +184,9 @@ func Cut(s string) string {
 // creditRoles are the parts that a credit may name. Main artists are not among
 // them: those are in artists.
 var creditRoles = []string{"performer", "featured_artist", "composer", "lyricist", "writer", "arranger", "producer", "engineer", "mixer", "remixer"}
+
+// CreditRoles are the roles that a credit may have.
+func CreditRoles() []string { return slices.Clone(creditRoles) }
 
 func (m *Metadata) checkCodes() []error {
 	var errs []error

@@ -7,7 +7,6 @@ import (
 	"cloud.google.com/go/spanner"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/playback"
@@ -23,21 +22,25 @@ func (d Deps) accept(ctx context.Context, uploadID string, generation int64, f f
 		}
 		u.Generation = generation
 		if !u.AllowDuplicate {
-			if u.DuplicateOf, err = duplicate(ctx, tx, u.LabelID, f.sha256); err != nil {
+			if err := duplicate(ctx, tx, u, f); err != nil {
 				return nil, err
 			}
 		}
 		if u.DuplicateOf != "" {
 			u.Status = ingest.Duplicate
-			u.Reason = fmt.Sprintf("the same file is track %s; send allow_duplicate to add it again", u.DuplicateOf)
 			return nil, tx.BufferWrite([]*spanner.Mutation{u.Update()})
 		}
 		draft := describe(u, f)
-		if u.TrackID, err = draft.Add(ctx, tx, d.NewID); err != nil {
+		u.Warnings = f.warnings
+		if err := cover(ctx, tx, u, f, &draft); err != nil {
 			return nil, err
 		}
-		u.Status = ingest.Processing
-		return requests(u, f), tx.BufferWrite([]*spanner.Mutation{u.Update()})
+		added, err := draft.Place(ctx, tx, d.NewID)
+		if err != nil {
+			return nil, err
+		}
+		u.TrackID, u.Status = added.Track, ingest.Processing
+		return append(requests(u, f), changed(added)...), tx.BufferWrite(append(f.print.Insert(u.LabelID, u.TrackID), u.Update()))
 	})
 	if err != nil {
 		return fmt.Errorf("accept upload %s: %w", uploadID, err)
@@ -45,28 +48,10 @@ func (d Deps) accept(ctx context.Context, uploadID string, generation int64, f f
 	return nil
 }
 
-// duplicate finds the label's own track of the very same file. Other labels'
-// tracks are neither compared nor revealed.
-func duplicate(ctx context.Context, tx *spanner.ReadWriteTransaction, label string, sha256 []byte) (string, error) {
-	var found string
-	err := tx.ReadUsingIndex(ctx, "Tracks", "TracksBySource", spanner.Key{label, sha256}.AsPrefix(), []string{"TrackId", "State"}).Do(func(r *spanner.Row) error {
-		var id, state string
-		if err := r.Columns(&id, &state); err != nil {
-			return err
-		}
-		if found == "" && state != catalog.StateFailed {
-			found = id
-		}
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("look for duplicates: %w", err)
-	}
-	return found, nil
-}
-
 func requests(u *ingest.Upload, f file) []proto.Message {
-	var all []proto.Message
+	all := []proto.Message{&eventpb.AnalysisRequested{
+		UploadId: u.ID, TrackId: u.TrackID, Object: u.Object, Generation: u.Generation, SourceSamples: f.samples, SourceSampleRate: int32(f.SampleRate),
+	}}
 	for _, r := range playback.Renditions() {
 		all = append(all, &eventpb.TranscodeRequested{
 			UploadId: u.ID, TrackId: u.TrackID, Object: u.Object, Generation: u.Generation,

@@ -2,10 +2,7 @@ package probe
 
 import (
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/ingest"
@@ -13,84 +10,53 @@ import (
 
 // What a track is called when nobody says.
 const (
-	unknownArtist = "Unknown Artist"
-	unknownDate   = "0000"
+	unknownTitle   = "Untitled"
+	unknownArtist  = "Unknown Artist"
+	variousArtists = "Various Artists"
+	unknownDate    = "0000"
 )
 
 // describe drafts the track. What the label said of it goes before the file's
-// tags, and those before its name.
+// tags, and those before its name. Credits are the label's alone if it names
+// any: it then means the whole of them.
 func describe(u *ingest.Upload, f file) catalog.Draft {
 	m, t := u.Metadata, tags(f.Tags)
 	d := catalog.Draft{
 		LabelID: u.LabelID, UploadID: u.ID,
 		Title:        first(m.Title, t.get("title"), ingest.Cut(strings.TrimSuffix(u.Filename, filepath.Ext(u.Filename))), ingest.Cut(u.Filename)),
-		Artists:      firstList(m.Artists, t.list("artist"), t.list("album_artist"), []string{unknownArtist}),
+		Artists:      firstList(m.Artists, t.list("artist"), t.list("album_artist", "albumartist"), []string{unknownArtist}),
 		Album:        first(m.Album, t.get("album")),
 		AlbumArtists: firstList(m.AlbumArtists, t.list("album_artist", "albumartist")),
 		Label:        first(m.Label, t.get("label", "publisher", "organization")),
-		Copyrights:   firstList(m.Copyrights, t.list("copyright", "license")),
+		Copyrights:   firstList(m.Copyrights, append(t.list("copyright"), t.list("license")...)),
 		Genres:       firstList(m.Genres, t.genres()),
 		DiscNumber:   firstNumber(m.DiscNumber, t.number("disc", "discnumber")),
 		TrackNumber:  firstNumber(m.TrackNumber, t.number("track", "tracknumber")),
-		Credits:      m.Credits, Explicit: m.Explicit, ISRC: m.ISRC, Markets: m.Markets,
+		Credits:      m.Credits, Explicit: m.Explicit || t.explicit(f.Container), ISRC: m.ISRC, Markets: m.Markets,
 		ReleaseDate: unknownDate,
 		DurationMs:  f.length().Milliseconds(), SourceSha256: f.sha256, SourceSamples: f.samples, SourceSampleRate: f.SampleRate,
 	}
-	for _, s := range []string{m.ReleaseDate, t.get("date"), t.get("year")} {
-		// Tags often hold a whole timestamp.
-		if date, err := catalog.ParseDate(s[:min(len(s), len("2006-01-02"))]); err == nil {
+	if len(d.AlbumArtists) == 0 && d.Album != "" && t.compilation() {
+		d.AlbumArtists = []string{variousArtists}
+	}
+	if len(d.Credits) == 0 {
+		d.Credits = t.credits(f.Container)
+	}
+	for _, s := range []string{m.ReleaseDate, t.get("date"), t.get("year"), t.get("originaldate", "tdor"), t.get("originalyear", "tory")} {
+		if date, ok := parseDate(s); ok {
 			d.ReleaseDate = date
 			break
 		}
 	}
 	if d.ISRC == "" {
-		// A tag that is no ISRC is not worth refusing the file for.
-		d.ISRC, _ = catalog.ParseISRC(t.get("isrc", "tsrc"))
+		d.ISRC = t.isrc()
 	}
-	return d
-}
-
-// tags are a file's tags by their lower-case keys.
-type tags map[string]string
-
-func (t tags) get(keys ...string) string {
-	for _, k := range keys {
-		if v := t[k]; v != "" {
-			return ingest.Cut(v)
-		}
-	}
-	return ""
-}
-
-// list reads a tag that may hold several values, joined as ffprobe joins them.
-func (t tags) list(keys ...string) []string {
-	var all []string
-	for part := range strings.SplitSeq(t.get(keys...), ";") {
-		if part = strings.TrimSpace(part); part != "" {
-			all = append(all, part)
-		}
-	}
-	return all
-}
-
-// genres leaves out what is too long to be the name of one.
-func (t tags) genres() []string {
-	return slices.DeleteFunc(t.list("genre"), func(s string) bool { return utf8.RuneCountInString(s) > ingest.MaxGenre })
-}
-
-// number reads 3 and 3/12.
-func (t tags) number(keys ...string) int64 {
-	s, _, _ := strings.Cut(t.get(keys...), "/")
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil || n < 0 || n > 9999 {
-		return 0
-	}
-	return n
+	return plainDraft(d)
 }
 
 func first(values ...string) string {
 	for _, v := range values {
-		if v = strings.TrimSpace(v); v != "" {
+		if v = plain(v); v != "" {
 			return v
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type Config struct {
 	gcp.Config
 	UploadsBucket string `env:"SEGUE_UPLOADS_BUCKET, required"`
+	ImagesBucket  string `env:"SEGUE_IMAGES_BUCKET, required"`
 }
 
 func init() {
@@ -36,5 +37,9 @@ func wire() (Deps, error) {
 	if err != nil {
 		return Deps{}, err
 	}
-	return Deps{Writer: writer, Uploads: bucket, NewID: id.Random}, nil
+	images, err := gcp.For(c.Config).Bucket(c.ImagesBucket)
+	if err != nil {
+		return Deps{}, err
+	}
+	return Deps{Writer: writer, Uploads: bucket, Images: images, NewID: id.Random}, nil
 }

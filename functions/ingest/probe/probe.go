@@ -17,14 +17,17 @@ import (
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/images"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/ingest/ffmpeg"
+	"github.com/segue-audio/segue/shared/ingest/fingerprint"
 )
 
 // Deps are what Probe works with.
 type Deps struct {
 	Writer  *event.Writer
 	Uploads *storage.BucketHandle
+	Images  *storage.BucketHandle
 	NewID   id.Source
 }
 
@@ -62,6 +65,9 @@ func Probe(ctx context.Context, n event.Finalized, d Deps) error {
 	if u.Status != ingest.Waiting {
 		return nil
 	}
+	if u.IsPicture() {
+		return d.picture(ctx, u, generation)
+	}
 	f, err := d.examine(ctx, u, generation)
 	var bad *ffmpeg.ErrFile
 	switch {
@@ -87,6 +93,10 @@ type file struct {
 	ffmpeg.Info
 	sha256  []byte
 	samples int64
+	print   fingerprint.Fingerprint
+	cover   images.Image // of the tags; zero: none
+	// warnings are what was left out.
+	warnings []string
 }
 
 func (f file) length() time.Duration {
@@ -122,7 +132,10 @@ func (d Deps) examine(ctx context.Context, u *ingest.Upload, generation int64) (
 		return f, err
 	}
 	f.sha256 = sum.Sum(nil)
-	return f, f.decode(ctx, path)
+	if err := f.decode(ctx, path); err != nil || u.Metadata.Cover != "" {
+		return f, err
+	}
+	return f, d.tagCover(ctx, path, &f)
 }
 
 func (f *file) decode(ctx context.Context, path string) error {
@@ -137,10 +150,14 @@ func (f *file) decode(ctx context.Context, path string) error {
 	if f.Duration > ingest.MaxDuration {
 		return refuse("the audio is longer than %s", ingest.MaxDuration)
 	}
-	if f.samples, err = ffmpeg.CountSamples(ctx, path); errors.As(err, &bad) {
+	var raw []byte
+	if f.samples, raw, err = ffmpeg.Count(ctx, path); errors.As(err, &bad) {
 		return refuse("the audio is corrupt or truncated: decoding stops after %s: %s", f.length().Round(time.Millisecond), bad.Reason)
 	}
 	if err != nil {
+		return err
+	}
+	if f.print, err = fingerprint.Parse(raw); err != nil {
 		return err
 	}
 	length := f.length()

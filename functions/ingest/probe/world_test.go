@@ -26,7 +26,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	writer, topics := emutest.Writer(t)
-	return &world{Deps: Deps{Writer: writer, Uploads: emutest.Bucket(t), NewID: id.Random}, topics: topics}
+	return &world{Deps: Deps{Writer: writer, Uploads: emutest.Bucket(t), Images: emutest.Bucket(t), NewID: id.Random}, topics: topics}
 }
 
 // upload announces a file and sends it.

@@ -85,7 +85,7 @@ func check(t *testing.T, source string, total int64, r playback.Rendition) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := ffmpeg.CountSamples(t.Context(), source)
+	n, _, err := ffmpeg.Count(t.Context(), source)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -69,10 +68,8 @@ func Inspect(ctx context.Context, file string) (Info, error) {
 	}
 	for _, tags := range []map[string]string{p.Format.Tags, s.Tags} {
 		for k, v := range tags {
-			// NULs and bytes that are not UTF-8 would not survive storing.
-			v = strings.ToValidUTF8(strings.ReplaceAll(v, "\x00", " "), "\uFFFD")
-			if v = strings.TrimSpace(v); v != "" {
-				info.Tags[strings.ToLower(k)] = v
+			if v = text(unkeep(v)); v != "" {
+				info.Tags[strings.ToLower(text(unkeep(k)))] = v
 			}
 		}
 	}
@@ -81,11 +78,11 @@ func Inspect(ctx context.Context, file string) (Info, error) {
 
 func probe(ctx context.Context, args []string) (p probed, messages string, err error) {
 	var out bytes.Buffer
-	messages, err = run(ctx, &out, "ffprobe", append([]string{"-v", "warning", "-of", "json"}, args...)...)
+	messages, err = run(ctx, &out, "ffprobe", append([]string{"-v", "warning", "-of", "json=string_validation=ignore"}, args...)...)
 	if err != nil {
 		return p, messages, err
 	}
-	if err := json.Unmarshal(out.Bytes(), &p); err != nil {
+	if err := json.Unmarshal(keep(out.Bytes()), &p); err != nil {
 		return p, messages, fmt.Errorf("ffprobe's answer: %w", err)
 	}
 	return p, messages, nil
@@ -98,21 +95,3 @@ func seconds(s string) time.Duration {
 	}
 	return time.Duration(f * float64(time.Second))
 }
-
-// CountSamples decodes the whole file and counts its samples per channel; a
-// file that does not decode to its end is ErrFile.
-func CountSamples(ctx context.Context, file string) (int64, error) {
-	var n counter
-	args := append([]string{"-nostdin", "-v", "error", "-xerror"}, input(file)...)
-	_, err := run(ctx, &n, "ffmpeg", append(args, "-map", "0:a:0", "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1")...)
-	return int64(n) / 2, err
-}
-
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-var _ io.Writer = (*counter)(nil)

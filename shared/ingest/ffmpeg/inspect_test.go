@@ -58,7 +58,7 @@ func TestInspectAndCount(t *testing.T) {
 			if filepath.Ext(tt.file) == ".ogg" && info.Tags["genre"] != "on the stream" {
 				t.Errorf("tags %q lack the stream's", info.Tags)
 			}
-			if n, err := ffmpeg.CountSamples(t.Context(), file); n != tt.samples || err != nil {
+			if n, _, err := ffmpeg.Count(t.Context(), file); n != tt.samples || err != nil {
 				t.Errorf("%d samples, %v; want %d", n, err, tt.samples)
 			}
 		})

@@ -84,7 +84,7 @@ func TestErrFile(t *testing.T) {
 			} else if err != nil {
 				t.Error(err)
 			}
-			_, err = ffmpeg.CountSamples(t.Context(), tt.file)
+			_, _, err = ffmpeg.Count(t.Context(), tt.file)
 			refused(t, tt.file, err, "")
 		})
 	}
@@ -131,7 +131,7 @@ func TestNotTheFilesFault(t *testing.T) {
 	gone := errors.New("the instance is going away")
 	cancel(gone)
 	_, inspect := ffmpeg.Inspect(cancelled, file)
-	_, count := ffmpeg.CountSamples(cancelled, file)
+	_, _, count := ffmpeg.Count(cancelled, file)
 	_, measure := ffmpeg.Measure(cancelled, file)
 	encode := ffmpeg.Encode(cancelled, file, filepath.Join(t.TempDir(), "out"), playback.Renditions()[0])
 	for name, err := range map[string]error{"inspect": inspect, "count": count, "measure": measure, "encode": encode} {
