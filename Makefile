@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: run test check setup figures
+.PHONY: run test check setup figures bench
 
 # A whole Segue on this machine; ARGS are its flags: make run ARGS="--addr :9000"
 run: setup
@@ -20,6 +20,10 @@ check: setup
 # Cold build time, suite time and linked packages, as CONTRIBUTING.md states.
 figures: setup
 	@scripts/figures
+
+# Figures beside the design's budgets, on stores of their own: make bench ARGS="--long"
+bench: setup
+	@$(GO) run ./emulators exec $(GO) run ./scripts/bench $(ARGS)
 
 setup:
 	@scripts/setup
