@@ -184,7 +184,7 @@ func segue(t *testing.T, i *identity.Issuer) map[string]string {
 	t.Cleanup(func() { _ = i.Stop(context.WithoutCancel(t.Context())) })
 	return map[string]string{
 		"SEGUE_PROJECT": strings.Split(database, "/")[1], "SEGUE_SPANNER_DATABASE": database,
-		"SEGUE_UPLOADS_BUCKET": "uploads", "SEGUE_AUDIO_BUCKET": "audio",
+		"SEGUE_UPLOADS_BUCKET": "uploads", "SEGUE_AUDIO_BUCKET": "audio", "SEGUE_IMAGES_BUCKET": "images", "SEGUE_IMAGES_URL": "https://img.test",
 		"SEGUE_TOKEN_ISSUER": "https://accounts.segue.test", "SEGUE_TOKEN_AUDIENCE": "https://api.segue.test",
 		"SEGUE_JWKS_URL": i.URL() + "/.well-known/jwks.json", "SEGUE_KEYSET": keyset, "SEGUE_KEYSET_KEK": kek,
 		"SEGUE_CDN_URL": "http://127.0.0.1:1", "SEGUE_CDN_KEY_NAME": "key", "SEGUE_CDN_KEY": base64.URLEncoding.EncodeToString(make([]byte, 16)),

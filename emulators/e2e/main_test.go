@@ -63,10 +63,15 @@ func buildHarness(dir string) error {
 		return nil
 	}
 	program = filepath.Join(dir, "emulators")
+	return build(program, "emulators")
+}
+
+func build(program, of string) error {
+	args := append([]string{"build", "-o", program}, buildFlags...)
 	//nolint:noctx // the build is bounded by the test run
-	out, err := exec.Command("go", "build", "-o", program, "github.com/segue-audio/segue/emulators").CombinedOutput()
+	out, err := exec.Command("go", append(args, "github.com/segue-audio/segue/"+of)...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("build the harness: %w: %s", err, out)
+		return fmt.Errorf("build %s: %w: %s", of, err, out)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -23,6 +24,7 @@ type stream struct {
 	DurationMs   int64  `json:"duration_ms"`
 	URL          string `json:"url"`
 	HashesURL    string `json:"hashes_url"`
+	SeekURL      string `json:"seek_url"`
 	EncoderDelay int    `json:"encoder_delay"`
 	TotalSamples int    `json:"total_samples"`
 	HeadSize     int64  `json:"head_size"`
@@ -125,6 +127,33 @@ func (s stream) open(t *testing.T) (ciphertext, plaintext []byte) {
 	return ciphertext, plaintext
 }
 
+// seek fetches the table and one fragment or page by it, which decrypts alone.
+func (s stream) seek(t *testing.T, ciphertext, plaintext []byte) {
+	t.Helper()
+	resp, body := fetch(t, http.MethodGet, s.SeekURL, nil)
+	table, err := playback.ParseSeekTable(body)
+	if resp.status != http.StatusOK || err != nil {
+		t.Fatalf("the seek table answers %d: %v", resp.status, err)
+	}
+	i := table.Find(7000)
+	if p := table[i]; p.Ms > 7000 || p.Ms < 5000 || i+1 == len(table) {
+		t.Fatalf("7 s are at %+v of %d points", p, len(table))
+	}
+	from, to := table[i].Offset, table[i+1].Offset
+	resp, part := fetch(t, http.MethodGet, s.URL, http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", from, to-1)}})
+	if resp.status != http.StatusPartialContent || !bytes.Equal(part, ciphertext[from:to]) {
+		t.Fatalf("the range of 7 s answers %d with %d bytes", resp.status, len(part))
+	}
+	key, err := base64.RawURLEncoding.DecodeString(s.Key.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make([]byte, len(part))
+	if err := playback.Decrypt(key, int64(from), opened, part); err != nil || !bytes.Equal(opened, plaintext[from:to]) {
+		t.Errorf("the part of 7 s does not open alone: %v", err)
+	}
+}
+
 func TestUploadBecomesSixRenditionsOfTheSameAudio(t *testing.T) {
 	t.Parallel()
 	const seconds = 12.345
@@ -136,7 +165,7 @@ func TestUploadBecomesSixRenditionsOfTheSameAudio(t *testing.T) {
 	for _, format := range []string{"ogg", "aac"} {
 		for _, quality := range []int{96, 160, 320} {
 			s := streamOf(t, "PREMIUM", track, fmt.Sprintf("?format=%s&quality=%d", format, quality))
-			if s.TrackID != track || s.Format != format || s.Bitrate != quality || s.GainDb != nil || s.Peak != nil || s.Next != nil {
+			if s.TrackID != track || s.Format != format || s.Bitrate != quality || s.GainDb == nil || s.Peak == nil || *s.Peak <= 0.1 || *s.Peak > 1.2 || s.Next != nil {
 				t.Errorf("stream = %+v", s)
 			}
 			if off := s.DurationMs - 12345; off < -1 || off > 1 {
@@ -157,6 +186,7 @@ func TestUploadBecomesSixRenditionsOfTheSameAudio(t *testing.T) {
 			} else if off := p.seconds(t) - seconds; off < -0.05 || off > 0.05 {
 				t.Errorf("%s/%d is %v s long, want %v", format, quality, p.seconds(t), seconds)
 			}
+			s.seek(t, ciphertext, plaintext)
 			if quality == 320 {
 				compare(t, s, decode(t, name), source)
 			}

@@ -54,7 +54,7 @@ func TestThreeDeliveriesLeaveOneLiveFolderPerRendition(t *testing.T) {
 		wait(t)
 	}
 	for _, f := range folders {
-		if got, want := objects(t, f), []string{f + "data", f + "hashes"}; !slices.Equal(got, want) {
+		if got, want := objects(t, f), []string{f + "data", f + "hashes", f + "seek"}; !slices.Equal(got, want) {
 			t.Errorf("objects in %s: %v", f, got)
 		}
 	}

@@ -108,7 +108,7 @@ func TestOneTraceFromUploadToPlayable(t *testing.T) {
 	}
 	for k, v := range map[string]string{
 		"SEGUE_PROJECT": topics.Project(), "SEGUE_SPANNER_DATABASE": client.DatabaseName(), "SEGUE_TOKEN_ISSUER": "https://accounts.test",
-		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": jwks.URL, "SEGUE_UPLOADS_BUCKET": uploads.BucketName(),
+		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": jwks.URL, "SEGUE_UPLOADS_BUCKET": uploads.BucketName(), "SEGUE_IMAGES_URL": "https://img.test", "SEGUE_IMAGES_BUCKET": emutest.Bucket(t).BucketName(),
 		"SEGUE_AUDIO_BUCKET": emutest.Bucket(t).BucketName(), "SEGUE_KEYSET": keyset, "SEGUE_KEYSET_KEK": kek,
 	} {
 		t.Setenv(k, v)
