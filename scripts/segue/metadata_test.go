@@ -23,7 +23,7 @@ func TestMetadata(t *testing.T) {
 	want := ingest.Metadata{
 		Title: "T", ISRC: "SE-ABC-20-00001", TrackNumber: 7, DiscNumber: 2, Artists: []string{"A"}, AlbumArtists: []string{"B", "C"}, Album: "L",
 		Credits: []catalog.Credit{{Role: "composer", Name: "Ann"}, {Role: "featured_artist", Name: "Bo = Co"}},
-		Label:   "R", Genres: []string{"Pop", "Folk, Swedish"}, ReleaseDate: "2016-04-23", Copyrights: []string{"© R"}, Markets: []string{"SE"}, Explicit: true,
+		Label:   "R", Genres: []string{"Pop", "Folk, Swedish"}, ReleaseDate: "2016-04-23", Copyrights: []string{"© R"}, Markets: []string{"SE"}, Explicit: new(true),
 	}
 	all := s.Uploads()
 	if len(all) != 1 || !reflect.DeepEqual(all[0].Metadata, want) {

@@ -82,7 +82,7 @@ func TestUploadFolder(t *testing.T) {
 	}
 	want := ingest.Metadata{
 		Artists: []string{"A", "B, C"}, Album: "L", Label: "R", Genres: []string{"g"}, ReleaseDate: "2016-04", Copyrights: []string{"c"},
-		Markets: []string{"SE", "NO"}, Explicit: true,
+		Markets: []string{"SE", "NO"}, Explicit: new(true),
 	}
 	var got []string
 	for _, u := range s.Uploads() {

@@ -90,6 +90,26 @@ func (d Draft) Place(ctx context.Context, tx *spanner.ReadWriteTransaction, newI
 	return Added{Track: track, Album: album, CoverChanged: a.coverChanged}, tx.BufferWrite(a.rows)
 }
 
+// Again is for a draft whose track is there: all that it may bring is a cover.
+func (d Draft) Again(ctx context.Context, tx *spanner.ReadWriteTransaction, track string) (Added, error) {
+	if d.Cover.ID == "" {
+		return Added{Track: track}, nil
+	}
+	row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{track}, []string{"AlbumId"})
+	if err != nil {
+		return Added{}, fmt.Errorf("read track %s: %w", track, err)
+	}
+	var album string
+	if err := row.Columns(&album); err != nil {
+		return Added{}, err
+	}
+	a := adder{Draft: d, tx: tx}
+	if err := a.cover(ctx, album); err != nil {
+		return Added{}, err
+	}
+	return Added{Track: track, Album: album, CoverChanged: a.coverChanged}, tx.BufferWrite(a.rows)
+}
+
 type adder struct {
 	Draft
 	tx      *spanner.ReadWriteTransaction

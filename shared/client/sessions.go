@@ -105,3 +105,28 @@ func (s *Sessions) forget(m *memory) error {
 	}
 	return nil
 }
+
+// Names says whether a remembered transfer names a cover.
+func (s *Sessions) Names(cover string) (bool, error) {
+	if s == nil {
+		return false, nil
+	}
+	files, err := filepath.Glob(filepath.Join(s.Dir, "*.json"))
+	if err != nil {
+		return false, fmt.Errorf("remembered uploads: %w", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another process has settled it
+		}
+		if err != nil {
+			return false, fmt.Errorf("remembered uploads: %w", err)
+		}
+		var m memory
+		if json.Unmarshal(b, &m) == nil && m.Announcement.Metadata.Cover == cover {
+			return true, nil
+		}
+	}
+	return false, nil
+}

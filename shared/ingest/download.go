@@ -13,9 +13,11 @@ import (
 )
 
 // Download copies one generation of an object into a file, and to also if that
-// is not nil. An object that is gone is the upload's fault: it cannot come back.
+// is not nil. The bytes are those that are stored: what an object says of its
+// encoding is its sender's word, and could make them thousands of times as many.
+// An object that is gone is the upload's fault: it cannot come back.
 func Download(ctx context.Context, bucket *storage.BucketHandle, object string, generation int64, file string, also io.Writer) error {
-	r, err := bucket.Object(object).Generation(generation).NewReader(ctx)
+	r, err := bucket.Object(object).Generation(generation).ReadCompressed(true).NewReader(ctx)
 	if errors.Is(err, storage.ErrObjectNotExist) {
 		return &ffmpeg.ErrFile{Reason: "the uploaded file is gone"}
 	}

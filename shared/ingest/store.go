@@ -103,6 +103,11 @@ func Fail(ctx context.Context, client *spanner.Client, id string, generation int
 			rows = append(rows, spanner.UpdateMap("Tracks", map[string]any{
 				"TrackId": u.TrackID, "State": catalog.StateFailed, "UpdatedAt": spanner.CommitTimestamp,
 			}))
+			others, err := deceived(ctx, tx, u)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, others...)
 		}
 		return tx.BufferWrite(rows)
 	})
@@ -110,4 +115,22 @@ func Fail(ctx context.Context, client *spanner.Client, id string, generation int
 		return fmt.Errorf("record that upload %s failed: %w", id, err)
 	}
 	return nil
+}
+
+// deceived fails the uploads that were taken for duplicates of a track that has
+// failed now: their files may be good, and nothing was made of them.
+func deceived(ctx context.Context, tx *spanner.ReadWriteTransaction, failed *Upload) (rows []*spanner.Mutation, err error) {
+	reason := fmt.Sprintf("it is a duplicate of track %s, which failed since: %s; upload it again", failed.TrackID, failed.Reason)
+	err = tx.ReadUsingIndex(ctx, "Uploads", "UploadsByDuplicateOf", spanner.Key{failed.TrackID}.AsPrefix(), []string{"UploadId"}).Do(func(r *spanner.Row) error {
+		var id string
+		err := r.Columns(&id)
+		rows = append(rows, spanner.UpdateMap("Uploads", map[string]any{
+			"UploadId": id, "Status": string(Failed), "Reason": reason, "DuplicateOf": spanner.NullString{}, "UpdatedAt": spanner.CommitTimestamp,
+		}))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for duplicates of track %s: %w", failed.TrackID, err)
+	}
+	return rows, nil
 }

@@ -76,7 +76,7 @@ type Metadata struct {
 	Label        string           `json:"label,omitempty"`
 	Markets      []string         `json:"markets,omitempty"`
 	ISRC         string           `json:"isrc,omitempty"`
-	Explicit     bool             `json:"explicit,omitempty"`
+	Explicit     *bool            `json:"explicit,omitempty"` // nil: as the tags say
 	ReleaseDate  string           `json:"release_date,omitempty"`
 	Copyrights   []string         `json:"copyrights,omitempty"`
 	// Cover is the upload of a picture for the track's album.

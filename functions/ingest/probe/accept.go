@@ -21,19 +21,24 @@ func (d Deps) accept(ctx context.Context, uploadID string, generation int64, f f
 			return nil, err
 		}
 		u.Generation = generation
-		if !u.AllowDuplicate {
-			if err := duplicate(ctx, tx, u, f); err != nil {
-				return nil, err
-			}
-		}
-		if u.DuplicateOf != "" {
-			u.Status = ingest.Duplicate
-			return nil, tx.BufferWrite([]*spanner.Mutation{u.Update()})
-		}
 		draft := describe(u, f)
 		u.Warnings = f.warnings
 		if err := cover(ctx, tx, u, f, &draft); err != nil {
 			return nil, err
+		}
+		if !u.AllowDuplicate {
+			if err := duplicate(ctx, tx, u, f, draft); err != nil {
+				return nil, err
+			}
+		}
+		if u.DuplicateOf != "" {
+			// Its cover may be what its label sent it again for.
+			added, err := draft.Again(ctx, tx, u.DuplicateOf)
+			if err != nil {
+				return nil, err
+			}
+			u.Status = ingest.Duplicate
+			return changed(added), tx.BufferWrite([]*spanner.Mutation{u.Update()})
 		}
 		added, err := draft.Place(ctx, tx, d.NewID)
 		if err != nil {

@@ -108,7 +108,7 @@ func (d Deps) picture(ctx context.Context, u *ingest.Upload, generation int64) e
 }
 
 func (d Deps) readPicture(ctx context.Context, u *ingest.Upload, generation int64) ([]byte, error) {
-	r, err := d.Uploads.Object(u.Object).Generation(generation).NewReader(ctx)
+	r, err := d.Uploads.Object(u.Object).Generation(generation).ReadCompressed(true).NewReader(ctx)
 	if errors.Is(err, storage.ErrObjectNotExist) {
 		return nil, refuse("the uploaded file is gone")
 	}

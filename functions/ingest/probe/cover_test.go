@@ -285,3 +285,23 @@ func TestDiesBetweenImagesAndRow(t *testing.T) {
 		t.Errorf("%d objects, then %d", len(before), len(after))
 	}
 }
+
+// A duplicate may bring its track's album the cover that it has not.
+func TestCoverOfADuplicate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := ingesttest.Audio(t, "sine=440:d=1", "-metadata", "album=A", "a.flac")
+	_, n := w.upload(t, ingest.Upload{}, file)
+	track := w.deliver(t, n).TrackID
+	picture, _ := w.sendPicture(t, "label", imagestest.JPEG(t, 100, 100))
+	w.albumsChanged(t)
+	for i := range 2 {
+		_, n = w.upload(t, ingest.Upload{Metadata: ingest.Metadata{Cover: picture.ID}}, file)
+		if u := w.deliver(t, n); u.Status != ingest.Duplicate || u.DuplicateOf != track {
+			t.Fatalf("%s: %s", u.Status, u.Reason)
+		}
+		if c, changed := w.cover(t), w.albumsChanged(t); c.id != picture.Image.ID || c.from != "request" || changed != 1-i {
+			t.Errorf("the album has %+v, told %d times", c, changed)
+		}
+	}
+}

@@ -32,7 +32,7 @@ func describe(u *ingest.Upload, f file) catalog.Draft {
 		Genres:       firstList(m.Genres, t.genres()),
 		DiscNumber:   firstNumber(m.DiscNumber, t.number("disc", "discnumber")),
 		TrackNumber:  firstNumber(m.TrackNumber, t.number("track", "tracknumber")),
-		Credits:      m.Credits, Explicit: m.Explicit || t.explicit(f.Container), ISRC: m.ISRC, Markets: m.Markets,
+		Credits:      m.Credits, Explicit: t.explicit(f.Container), ISRC: m.ISRC, Markets: m.Markets,
 		ReleaseDate: unknownDate,
 		DurationMs:  f.length().Milliseconds(), SourceSha256: f.sha256, SourceSamples: f.samples, SourceSampleRate: f.SampleRate,
 	}
@@ -47,6 +47,9 @@ func describe(u *ingest.Upload, f file) catalog.Draft {
 			d.ReleaseDate = date
 			break
 		}
+	}
+	if m.Explicit != nil {
+		d.Explicit = *m.Explicit
 	}
 	if d.ISRC == "" {
 		d.ISRC = t.isrc()

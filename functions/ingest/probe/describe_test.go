@@ -38,7 +38,7 @@ func TestDescribe(t *testing.T) {
 		{
 			"request", m{
 				Title: "t", Artists: []string{"a"}, Album: "l", AlbumArtists: []string{"c"}, Label: "p", Copyrights: []string{"x"}, Genres: []string{"g"},
-				DiscNumber: 1, TrackNumber: 2, ReleaseDate: "1999-01", ISRC: "SEABC2000002", Explicit: true, Markets: []string{"SE"},
+				DiscNumber: 1, TrackNumber: 2, ReleaseDate: "1999-01", ISRC: "SEABC2000002", Explicit: new(true), Markets: []string{"SE"},
 				Credits: []catalog.Credit{{Name: "n", Role: "writer"}},
 			}, of{
 				"title": "T", "artist": "A", "album": "L", "album_artist": "C", "label": "P", "copyright": "X", "genre": "G",

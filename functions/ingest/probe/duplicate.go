@@ -15,12 +15,14 @@ import (
 // same file, or else of the same recording. Only the label's own tracks are
 // looked at: others' are neither compared nor revealed. What is read is locked,
 // so that of two uploads at once one is the other's duplicate.
-func duplicate(ctx context.Context, tx *spanner.ReadWriteTransaction, u *ingest.Upload, f file) (err error) {
+func duplicate(ctx context.Context, tx *spanner.ReadWriteTransaction, u *ingest.Upload, f file, draft catalog.Draft) (err error) {
 	what := "file is"
 	u.DuplicateOf, err = sameFile(ctx, tx, u.LabelID, f.sha256)
 	if err == nil && u.DuplicateOf == "" {
 		what = "recording, in another file, is"
-		u.DuplicateOf, err = fingerprint.Find(ctx, tx, u.LabelID, f.print, f.length())
+		u.DuplicateOf, err = fingerprint.Find(ctx, tx, u.LabelID, fingerprint.Recording{
+			Fingerprint: f.print, Length: f.length(), ISRC: draft.ISRC, Explicit: draft.Explicit,
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("look for duplicates: %w", err)

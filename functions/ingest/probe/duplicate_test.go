@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -91,6 +92,46 @@ func TestDuplicatesAtOnce(t *testing.T) {
 	}
 	if a.Status != ingest.Processing || b.Status != ingest.Duplicate || b.DuplicateOf != a.TrackID {
 		t.Errorf("%s and %s of %s, not of %s", a.Status, b.Status, b.DuplicateOf, a.TrackID)
+	}
+}
+
+// What was taken for a duplicate of a track that fails later is told so: its own
+// file may be good.
+func TestDuplicateOfWhatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := ingesttest.Audio(t, "anoisesrc=d=10:c=pink:seed=5", "a.flac")
+	_, n := w.upload(t, ingest.Upload{}, file)
+	first := w.deliver(t, n)
+	good := another(t, file)
+	_, n = w.upload(t, ingest.Upload{}, good)
+	second := w.deliver(t, n)
+	if second.DuplicateOf != first.TrackID {
+		t.Fatalf("%s: %s", second.Status, second.Reason)
+	}
+	if err := ingest.Fail(t.Context(), w.Writer.Spanner, first.ID, first.Generation, "it is damaged"); err != nil {
+		t.Fatal(err)
+	}
+	want := "it is a duplicate of track " + first.TrackID + ", which failed since: it is damaged; upload it again"
+	if u := ingesttest.Read(t, w.Writer.Spanner, second.ID); u.Status != ingest.Failed || u.Reason != want || u.DuplicateOf != "" {
+		t.Errorf("%s: %q, want %q", u.Status, u.Reason, want)
+	}
+	_, n = w.upload(t, ingest.Upload{}, good)
+	if u := w.deliver(t, n); u.Status != ingest.Processing {
+		t.Errorf("again: %s: %s", u.Status, u.Reason)
+	}
+}
+
+// The clean version of a track and the explicit one sound alike.
+func TestCleanAndExplicit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := ingesttest.Audio(t, "anoisesrc=d=10:c=pink:seed=6", "a.flac")
+	for i, u := range []ingest.Upload{{}, {Metadata: ingest.Metadata{Explicit: new(true)}}, {Metadata: ingest.Metadata{ISRC: "SEABC2600007"}}} {
+		_, n := w.upload(t, u, ingesttest.FFmpeg(t, "-i", file, "-metadata", fmt.Sprint("comment=", i), "b.flac"))
+		if got := w.deliver(t, n); (got.Status == ingest.Processing) != (i < 2) {
+			t.Errorf("%+v: %s: %s", u.Metadata, got.Status, got.Reason)
+		}
 	}
 }
 

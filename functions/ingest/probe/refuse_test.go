@@ -2,10 +2,14 @@ package probe
 
 import (
 	"bytes"
+	"compress/gzip"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/ingest/ingesttest"
 )
@@ -97,5 +101,40 @@ func TestRefusesWhatIsGone(t *testing.T) {
 	}
 	if u := w.deliver(t, n); u.Status != ingest.Failed || u.Reason != "the uploaded file is gone" {
 		t.Errorf("%s: %s", u.Status, u.Reason)
+	}
+}
+
+// An object that says it is compressed is read as it is stored: what it would
+// unpack to has no limit.
+func TestStoredCompressed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(make([]byte, 64<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	u := ingesttest.Announce(t, w.Writer.Spanner, ingest.Upload{}, b.Len())
+	o := w.Uploads.Object(u.Object).NewWriter(t.Context())
+	o.ContentEncoding = "gzip"
+	if _, err := o.Write(b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := ingest.Download(t.Context(), w.Uploads, u.Object, o.Attrs().Generation, file, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, b.Bytes()) {
+		t.Errorf("%d bytes were read of %d that are stored, %v", len(got), b.Len(), err)
+	}
+	n := event.Finalized{Bucket: w.Uploads.BucketName(), Object: u.Object, Generation: strconv.FormatInt(o.Attrs().Generation, 10)}
+	if got := w.deliver(t, n); got.Status != ingest.Failed || !strings.Contains(got.Reason, "not audio") {
+		t.Errorf("%s: %s", got.Status, got.Reason)
 	}
 }

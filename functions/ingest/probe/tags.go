@@ -83,8 +83,8 @@ func (t tags) explicit(container string) bool {
 
 func isMP4(container string) bool { return strings.Contains(container, "mp4") }
 
-// creditTags are the tags of each role. ID3's lists of people (TIPL, IPLS, TMCL)
-// are not among them: of those ffprobe tells the first word alone.
+// creditTags are the tags of each role. The people of ID3's lists (TIPL, IPLS,
+// TMCL) are under the same names.
 var creditTags = []struct {
 	role string
 	keys []string
@@ -107,7 +107,7 @@ func (t tags) credits(container string) []catalog.Credit {
 		if container == "mp3" {
 			switch c.role {
 			case "performer": // so ffprobe calls ID3's TPE3, which is the conductor
-				continue
+				keys = []string{"performers"}
 			case "lyricist": // ID3's name; elsewhere it may be anything
 				keys = append(slices.Clip(keys), "text")
 			}
@@ -133,7 +133,8 @@ func parseDate(s string) (catalog.Date, bool) {
 		if len(s) < n || len(s) > n && s[n] >= '0' && s[n] <= '9' {
 			continue
 		}
-		if date, err := catalog.ParseDate(s[:n]); err == nil {
+		// Some write 0000 for a year that they do not know.
+		if date, err := catalog.ParseDate(s[:n]); err == nil && date[:4] != unknownDate {
 			return date, true
 		}
 	}

@@ -47,8 +47,8 @@ func TestTags(t *testing.T) {
 		{
 			"credits of ID3", "mp3",
 			m{},
-			of{"composer": "C", "text": "L", "tpe4": "R", "performer": "a conductor", "tipl": "producer"},
-			catalog.Draft{Credits: credit("composer", "C", "lyricist", "L", "remixer", "R")},
+			of{"composer": "C", "text": "L", "tpe4": "R", "performer": "a conductor", "performers": "F (guitar);G", "tipl": "producer", "tmcl": "guitar"},
+			catalog.Draft{Credits: credit("performer", "F (guitar)", "performer", "G", "composer", "C", "lyricist", "L", "remixer", "R")},
 		},
 		{
 			"credits of the request are all", "flac",
@@ -66,7 +66,9 @@ func TestTags(t *testing.T) {
 		{"numbers", "flac", m{}, of{"track": " 3/12 ", "disc": "1/2"}, catalog.Draft{TrackNumber: 3, DiscNumber: 1}},
 		{"explicit", "mp3", m{}, of{"itunesadvisory": "1"}, catalog.Draft{Explicit: true}},
 		{"explicit in MP4", "mov,mp4,m4a,3gp,3g2,mj2", m{}, of{"rating": "4"}, catalog.Draft{Explicit: true}},
-		{"explicit by the request", "mp3", m{Explicit: true}, of{"itunesadvisory": "2"}, catalog.Draft{Explicit: true}},
+		{"explicit by the request", "mp3", m{Explicit: new(true)}, of{"itunesadvisory": "2"}, catalog.Draft{Explicit: true}},
+		{"not explicit by the request", "mp3", m{Explicit: new(false)}, of{"itunesadvisory": "1"}, catalog.Draft{}},
+		{"a year of zeros", "mp3", m{}, of{"date": "0000-00-00", "year": "2019"}, catalog.Draft{ReleaseDate: "2019"}},
 		{"copyright and licence", "flac", m{}, of{"copyright": "© X", "license": "CC BY"}, catalog.Draft{Copyrights: []string{"© X", "CC BY"}}},
 		{"the first ISRC that is one", "flac", m{}, of{"isrc": "none;SEABC2000001;SEABC2000002"}, catalog.Draft{ISRC: "SEABC2000001"}},
 		{"another ISRC's tag", "flac", m{}, of{"isrc": "none", "tsrc": "SEABC2000003"}, catalog.Draft{ISRC: "SEABC2000003"}},

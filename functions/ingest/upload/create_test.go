@@ -85,7 +85,7 @@ func TestCreateRecordsWhatWasAnnounced(t *testing.T) {
 	r.Filename, r.AllowDuplicate = `C:\music/..\Hold Up.flac`, true
 	r.Metadata = ingest.Metadata{
 		Title: "Hold Up", Artists: []string{"Beyoncé"}, ISRC: "us-sm1-16-03244", Markets: []string{"SE"}, DiscNumber: 9999, TrackNumber: 2,
-		Credits: []catalog.Credit{{Name: "Diplo", Role: "producer"}}, ReleaseDate: "2016-04", Explicit: true, Genres: []string{"pop"},
+		Credits: []catalog.Credit{{Name: "Diplo", Role: "producer"}}, ReleaseDate: "2016-04", Explicit: new(true), Genres: []string{"pop"},
 	}
 	got := create(t, d, "label", r)
 	u, err := ingest.Read(t.Context(), d.Spanner.Single(), got.ID)

@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	// maxRows of terms are read: a term that all of a label's tracks have, as
-	// silence is, must not make the transaction a long one.
-	maxRows = 5000
+	// maxRows of terms are read at once. Where there are more, as of a podcast's
+	// jingle, each term is read alone, and those of more than maxCommon tracks tell
+	// nothing.
+	maxRows   = 5000
+	maxCommon = 100
 	// maxLooked tracks are looked up, and of those that are as long, and not
 	// failed, maxCompared are compared.
 	maxLooked   = 200
@@ -27,12 +29,30 @@ type reader interface {
 	ReadWithOptions(ctx context.Context, table string, keys spanner.KeySet, columns []string, o *spanner.ReadOptions) *spanner.RowIterator
 }
 
+// Recording is what is looked for.
+type Recording struct {
+	Fingerprint
+	Length   time.Duration
+	ISRC     string // "": not known
+	Explicit bool
+}
+
+// another says whether the label itself tells two recordings apart that sound
+// alike, as the clean version of a track and the explicit one do: by their ISRCs
+// if both have one, or else by what they say of their lyrics.
+func (r Recording) another(isrc string, explicit bool) bool {
+	if r.ISRC != "" && isrc != "" {
+		return r.ISRC != isrc
+	}
+	return r.Explicit != explicit
+}
+
 // Find looks for the label's own track of the same recording, and for "" if
 // there is none. Other labels' tracks are not read. In a read-write transaction
 // the terms' rows are locked, also those that are not there yet: of two
 // transactions that Find and then Insert the same recording, the second finds
 // the first one's.
-func Find(ctx context.Context, tx reader, label string, f Fingerprint, length time.Duration) (track string, err error) {
+func Find(ctx context.Context, tx reader, label string, f Recording) (track string, err error) {
 	if !f.Tells() {
 		return "", nil
 	}
@@ -40,12 +60,13 @@ func Find(ctx context.Context, tx reader, label string, f Fingerprint, length ti
 	if err != nil || len(likely) == 0 {
 		return "", err
 	}
-	lengths := map[string]time.Duration{} // of those that did not fail
-	err = tx.ReadWithOptions(ctx, "Tracks", keys(likely), []string{"TrackId", "State", "DurationMs"}, nil).Do(func(r *spanner.Row) error {
-		var id, state string
+	lengths := map[string]time.Duration{} // of those that can be it
+	err = tx.ReadWithOptions(ctx, "Tracks", keys(likely), []string{"TrackId", "State", "DurationMs", "Isrc", "Explicit"}, nil).Do(func(r *spanner.Row) error {
+		var id, state, isrc string
 		var ms int64
-		err := r.Columns(&id, &state, &ms)
-		if state != catalog.StateFailed {
+		var explicit bool
+		err := r.Columns(&id, &state, &ms, &isrc, &explicit)
+		if state != catalog.StateFailed && !f.another(isrc, explicit) {
 			lengths[id] = time.Duration(ms) * time.Millisecond
 		}
 		return err
@@ -55,7 +76,7 @@ func Find(ctx context.Context, tx reader, label string, f Fingerprint, length ti
 	}
 	likely = slices.DeleteFunc(likely, func(id string) bool {
 		l, ok := lengths[id]
-		return !ok || !Near(l, length)
+		return !ok || !Near(l, f.Length)
 	})
 	if len(likely) == 0 {
 		return "", nil
@@ -73,7 +94,7 @@ func Find(ctx context.Context, tx reader, label string, f Fingerprint, length ti
 		if err != nil {
 			return fmt.Errorf("of track %s: %w", id, err)
 		}
-		if rate := Rate(f, other); version == Version && rate < best {
+		if rate := Rate(f.Fingerprint, other); version == Version && rate < best {
 			track, best = id, rate
 		}
 		return nil
@@ -91,14 +112,34 @@ func sharing(ctx context.Context, tx reader, label string, terms []int64) ([]str
 		sets = append(sets, spanner.Key{label, Version, t}.AsPrefix())
 	}
 	n := map[string]int{}
-	err := tx.ReadWithOptions(ctx, "FingerprintTerms", spanner.KeySets(sets...), []string{"TrackId"}, &spanner.ReadOptions{Limit: maxRows}).Do(func(r *spanner.Row) error {
-		var id string
-		err := r.Columns(&id)
-		n[id]++
-		return err
-	})
+	count := func(keys spanner.KeySet, limit int) (rows int, err error) {
+		var ids []string
+		err = tx.ReadWithOptions(ctx, "FingerprintTerms", keys, []string{"TrackId"}, &spanner.ReadOptions{Limit: limit}).Do(func(r *spanner.Row) error {
+			var id string
+			err := r.Columns(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("look up a fingerprint's terms: %w", err)
+		}
+		if len(ids) < limit {
+			for _, id := range ids {
+				n[id]++
+			}
+		}
+		return len(ids), nil
+	}
+	rows, err := count(spanner.KeySets(sets...), maxRows)
 	if err != nil {
-		return nil, fmt.Errorf("look up a fingerprint's terms: %w", err)
+		return nil, err
+	}
+	if rows == maxRows {
+		for _, set := range sets {
+			if _, err := count(set, maxCommon+1); err != nil {
+				return nil, err
+			}
+		}
 	}
 	var all []string
 	for id, times := range n {

@@ -34,7 +34,7 @@ func find(t *testing.T, client *spanner.Client, label string, f Fingerprint) str
 	t.Helper()
 	var track string
 	_, err := client.ReadWriteTransaction(t.Context(), func(ctx context.Context, tx *spanner.ReadWriteTransaction) (err error) {
-		track, err = Find(ctx, tx, label, f, length)
+		track, err = Find(ctx, tx, label, Recording{Fingerprint: f, Length: length, ISRC: "SEABC2600001"})
 		return err
 	})
 	if err != nil {
@@ -75,6 +75,19 @@ func TestFind(t *testing.T) {
 		"playable": {func(t *testing.T, c *spanner.Client) {
 			insert(t, c, "one", "x", f, map[string]any{"State": catalog.StatePlayable})
 		}, f, "x"},
+		"of another ISRC": {func(t *testing.T, c *spanner.Client) {
+			insert(t, c, "one", "x", f, map[string]any{"Isrc": "SEABC2600002"})
+		}, f, ""},
+		"of its ISRC, though explicit": {func(t *testing.T, c *spanner.Client) {
+			insert(t, c, "one", "x", f, map[string]any{"Isrc": "SEABC2600001", "Explicit": true})
+		}, f, "x"},
+		"explicit": {func(t *testing.T, c *spanner.Client) {
+			insert(t, c, "one", "x", f, map[string]any{"Explicit": true})
+		}, f, ""},
+		"with a jingle that thousands have": {func(t *testing.T, c *spanner.Client) {
+			insert(t, c, "one", "x", f, nil)
+			jingle(t, c, f.Terms()[:terms-shared])
+		}, f, "x"},
 		"longer": {func(t *testing.T, c *spanner.Client) {
 			insert(t, c, "one", "x", f, map[string]any{"DurationMs": (length + tolerance).Milliseconds() + 1})
 		}, f, ""},
@@ -112,6 +125,20 @@ func TestFind(t *testing.T) {
 				t.Errorf("found %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// jingle gives some terms to so many tracks that not all are read at once.
+func jingle(t *testing.T, c *spanner.Client, common []int64) {
+	t.Helper()
+	var rows []*spanner.Mutation
+	for i := range maxRows/len(common) + maxCommon {
+		for _, term := range common {
+			rows = append(rows, spanner.InsertMap("FingerprintTerms", map[string]any{"LabelId": "one", "Version": Version, "Term": term, "TrackId": fmt.Sprintf("!%d", i)}))
+		}
+	}
+	if _, err := c.Apply(t.Context(), rows); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -15,3 +15,6 @@ CREATE TABLE IF NOT EXISTS FingerprintTerms (
   Term    INT64 NOT NULL,
   TrackId STRING(22) NOT NULL,
 ) PRIMARY KEY (LabelId, Version, Term, TrackId);
+
+-- Which uploads were taken for duplicates of a track: they are told if it fails.
+CREATE NULL_FILTERED INDEX IF NOT EXISTS UploadsByDuplicateOf ON Uploads(DuplicateOf);
