@@ -31,7 +31,14 @@ func Encode(ctx context.Context, in, out string, r playback.Rendition) error {
 		// edit list that trims the end is in units of the movie's timescale, so
 		// that must be samples for it to be exact.
 		args = append(args, "-c:a", "aac", "-movflags", "+delay_moov+default_base_moof+global_sidx",
-			"-movie_timescale", strconv.Itoa(SampleRate), "-frag_duration", "2000000", "-f", "mp4", out)
+			"-movie_timescale", strconv.Itoa(SampleRate), "-frag_duration", "2000000")
+		if r.Bitrate == playback.High {
+			// Of a source that is mono, all bits would go to one of mid and side, more
+			// than a channel may have: the encoder then searches six times as long, and
+			// ends at 220 kbit/s.
+			args = append(args, "-aac_ms", "0")
+		}
+		args = append(args, "-f", "mp4", out)
 	default:
 		return fmt.Errorf("format %q is not one that renditions have", r.Format)
 	}

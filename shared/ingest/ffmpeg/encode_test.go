@@ -79,6 +79,17 @@ func TestRenditions(t *testing.T) {
 	}
 }
 
+// Mono fills its bitrate as stereo does: an encoder that spends all of it on one
+// of mid and side cannot, and takes six times as long to find out.
+func TestMonoAtTheHighestBitrate(t *testing.T) {
+	t.Parallel()
+	source := ingesttest.Audio(t, "anoisesrc=d=5:c=pink:r=44100:a=0.5", "-ac", "1", "a.flac")
+	_, e := encode(t, source, playback.Rendition{Format: playback.AAC, Bitrate: playback.High})
+	if kbps := e.Size * 8 / 5 / 1000; kbps < 300 {
+		t.Errorf("%d kbit/s", kbps)
+	}
+}
+
 func check(t *testing.T, source string, total int64, r playback.Rendition) {
 	t.Helper()
 	info, err := ffmpeg.Inspect(t.Context(), source)

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// enforced says whether apply does what it says.
+const enforced = true
+
 // apply sets the limits of a process that has just begun; they hold for all of
 // its threads.
 func (l limits) apply(pid int) error {
@@ -15,9 +18,17 @@ func (l limits) apply(pid int) error {
 	for resource, most := range map[int]uint64{
 		unix.RLIMIT_CPU: uint64(l.cpu.Seconds()), unix.RLIMIT_AS: l.memory, unix.RLIMIT_FSIZE: l.output, unix.RLIMIT_CORE: 0,
 	} {
-		// ffmpeg ends by itself when the soft limit of time tells it to; what does
-		// not is killed a second later. A process that ended already needs none.
-		if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most + 1}, nil); !errors.Is(err, unix.ESRCH) {
+		var set unix.Rlimit
+		err := unix.Prlimit(pid, resource, nil, &set)
+		if err == nil {
+			// ffmpeg ends by itself when the soft limit of time tells it to; what does
+			// not is killed a second later. What is lower already stays: only root
+			// may raise it.
+			set.Cur, set.Max = min(most, set.Max), min(most+1, set.Max)
+			err = unix.Prlimit(pid, resource, &set, nil)
+		}
+		// A process that ended already needs none.
+		if !errors.Is(err, unix.ESRCH) {
 			errs = append(errs, err)
 		}
 	}

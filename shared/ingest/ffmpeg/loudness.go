@@ -38,6 +38,10 @@ func (l Loudness) Gain() float64 {
 // (44.1 kHz stereo, which is what is heard), measures that, and writes it to pcm
 // as interleaved 32-bit floats, little-endian.
 func MeasureLoudness(ctx context.Context, file string, pcm io.Writer) (Loudness, error) {
+	return standard().loudness(ctx, file, pcm)
+}
+
+func (l limits) loudness(ctx context.Context, file string, pcm io.Writer) (Loudness, error) {
 	// The summary is a message of level info; each message names its level, so
 	// that an error is found among them. Frames are logged below info.
 	args := []string{
@@ -51,8 +55,8 @@ func MeasureLoudness(ctx context.Context, file string, pcm io.Writer) (Loudness,
 		// As Encode, and in its sample format: with integers, a downmix is quieter.
 		"-af", fmt.Sprintf("asettb=1/sr,asetpts=N,aformat=sample_fmts=fltp:sample_rates=%d:channel_layouts=stereo,ebur128=framelog=verbose:peak=true", SampleRate),
 		"-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
-	messages, err := run(ctx, pcm, "ffmpeg", args...)
-	if bad := new(ErrFile); errors.As(err, &bad) {
+	messages, err := l.run(ctx, pcm, "ffmpeg", args...)
+	if bad := new(ErrFile); errors.As(err, &bad) && messages != "" {
 		if strings.Contains(messages, "Changing audio frame properties on the fly") {
 			return Loudness{}, &ErrFile{"its sample rate or channels change on the way"}
 		}
@@ -64,15 +68,13 @@ func MeasureLoudness(ctx context.Context, file string, pcm io.Writer) (Loudness,
 	return parseSummary(messages)
 }
 
-var levels = regexp.MustCompile(`\[(error|fatal|panic)\] `)
-
 // lastError is the last message of an error, without its level.
 func lastError(messages string) string {
 	var found tail
 	for line := range strings.Lines(messages) {
-		if levels.MatchString(line) {
+		if severe.MatchString(line) {
 			found.b.Reset()
-			found.b.WriteString(levels.ReplaceAllString(line, ""))
+			found.b.WriteString(severe.ReplaceAllString(line, ""))
 		}
 	}
 	if found.b.Len() == 0 {

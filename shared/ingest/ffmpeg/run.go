@@ -34,9 +34,6 @@ func input(file string) []string {
 	return []string{"-max_pixels", "50000000", "-protocol_whitelist", "file,pipe", "-format_whitelist", demuxers, "-i", "file:" + file}
 }
 
-// interrupted is what ffmpeg exits with when a signal asked it to stop.
-const interrupted = 255
-
 // run runs a program and returns its messages; its output goes to out.
 func run(ctx context.Context, out io.Writer, program string, args ...string) (messages string, err error) {
 	return standard().run(ctx, out, program, args...)
@@ -68,9 +65,10 @@ func (l limits) run(ctx context.Context, out io.Writer, program string, args ...
 		return stderr.String(), nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s was cut: %w", program, context.Cause(ctx))
-	case errors.As(err, &exit) && l.exceeded(exit.ProcessState, stderr.String()) != "":
-		return stderr.String(), &ErrFile{Reason: l.exceeded(exit.ProcessState, stderr.String())}
-	case errors.As(err, &exit) && exit.ExitCode() > 0 && exit.ExitCode() != interrupted && !stderr.blamesSystem():
+	case errors.As(err, &exit) && l.exceeded(exit.ProcessState, stderr.errors()) != "":
+		// Without messages: they would be taken for the reason.
+		return "", &ErrFile{Reason: l.exceeded(exit.ProcessState, stderr.errors())}
+	case errors.As(err, &exit) && verdict(exit.ProcessState) && !stderr.blamesSystem():
 		// An exit code is ffmpeg's own verdict; a signal would be the system's.
 		return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
 	}
@@ -93,10 +91,30 @@ func (t *tail) Write(p []byte) (int, error) {
 
 func (t *tail) String() string { return t.b.String() }
 
+var (
+	levels = regexp.MustCompile(`(?m)^(\[[^\]]* @ [^\]]*\] )?\[(error|fatal|panic|warning|info)\] `)
+	severe = regexp.MustCompile(`^(\[[^\]]* @ [^\]]*\] )?\[(error|fatal|panic)\] `)
+)
+
+// errors are the messages that are of errors, where each names its level: among
+// the others are the file's tags, which may say anything.
+func (t *tail) errors() string {
+	if !levels.MatchString(t.b.String()) {
+		return t.b.String()
+	}
+	var b strings.Builder
+	for line := range strings.Lines(t.b.String()) {
+		if severe.MatchString(line) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
 // blamesSystem says whether ffmpeg gave up for want of something of ours.
 func (t *tail) blamesSystem() bool {
-	for _, want := range []string{"No space left on device", "Too many open files", "is not a suitable output format"} {
-		if strings.Contains(t.b.String(), want) {
+	for _, want := range []string{"No space left on device", "Too many open files", "Resource temporarily unavailable", "is not a suitable output format"} {
+		if strings.Contains(t.errors(), want) {
 			return true
 		}
 	}

@@ -22,6 +22,9 @@ kill -TERM $p; wait $p`
 		{"stopped by a signal", interrupt, false, "exit status 255"},
 		{"killed", "kill -KILL $$", false, "signal: killed"},
 		{"no room", "echo 'av_interleaved_write_frame(): No space left on device' >&2; echo last >&2; exit 1", false, "last"},
+		{"no threads", "echo 'Error while opening decoder for input stream #0:0 : Resource temporarily unavailable' >&2; exit 1", false, ""},
+		{"killed, beside tags that lie", "echo '[info]     title : File too large' >&2; kill -KILL $$", false, ""},
+		{"a verdict, beside tags that lie", "echo '[info]     title : No space left on device' >&2; echo '[flac @ 0x5581] [error] bad' >&2; exit 1", true, "[error] bad"},
 		{"its verdict", "echo one >&2; echo '[flac @ 0x5581] bad header in file:/tmp/x/upload: really /tmp/y' >&2; exit 1", true, "bad header in the file: really the file"},
 		{"many messages", "i=0; while [ $i -lt 3000 ]; do echo frame $i is bad >&2; i=$((i+1)); done; exit 1", true, "frame 2999 is bad"},
 	} {
