@@ -73,6 +73,11 @@ func Inspect(ctx context.Context, file string) (Info, error) {
 			}
 		}
 	}
+	if info.Container == "mp3" {
+		if err := id3Tags(file, info.Tags); err != nil {
+			return Info{}, err
+		}
+	}
 	return info, nil
 }
 

@@ -9,13 +9,21 @@ import (
 	"golang.org/x/text/encoding/japanese"
 )
 
-// text makes of a tag what can be stored. Bytes that are not UTF-8 are tried as
-// Shift_JIS, which Japanese programs write without saying so; likewise what a
-// file calls Latin-1, if it has the control characters U+0080 to U+009F: no real
-// Latin-1 text does. Those may also be UTF-8, or Windows-1252. Where the bytes
-// do not tell (Windows-1251, GBK, EUC), the text stays as it is, but for
-// characters in the place of bytes that are no text.
-func text(v string) string {
+// text makes of a tag what can be stored.
+func text(v string) string { return tidy(recovered(v)) }
+
+// tidy leaves out what would not survive storing: NULs, and what is no UTF-8.
+func tidy(v string) string {
+	return strings.TrimSpace(string([]rune(strings.ReplaceAll(v, "\x00", " "))))
+}
+
+// recovered guesses the charset of a tag that does not tell it. Bytes that are
+// not UTF-8 are tried as Shift_JIS, which Japanese programs write without saying
+// so; likewise what a file calls Latin-1, if it has the control characters U+0080
+// to U+009F: no real Latin-1 text does. Those may also be UTF-8, or Windows-1252.
+// Where the bytes do not tell (Windows-1251, GBK, EUC), the text stays as it is,
+// but for characters in the place of bytes that are no text.
+func recovered(v string) string {
 	switch raw, latin := latin1(v); {
 	case !utf8.ValidString(v):
 		if s, ok := shiftJIS([]byte(v)); ok {
@@ -30,8 +38,7 @@ func text(v string) string {
 			v = string(s)
 		}
 	}
-	// NULs would not survive storing.
-	return strings.TrimSpace(string([]rune(strings.ReplaceAll(v, "\x00", " "))))
+	return v
 }
 
 // latin1 gives the bytes of Latin-1 text that cannot be Latin-1.
