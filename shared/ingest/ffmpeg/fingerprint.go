@@ -2,8 +2,10 @@ package ffmpeg
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 )
 
@@ -21,16 +23,21 @@ const (
 // own for the fingerprint costs twice as much on top: it decodes again.
 func Count(ctx context.Context, file string) (samples int64, fingerprint []byte, err error) {
 	var n counter
-	out := file + ".chromaprint"
-	defer func() { _ = os.Remove(out) }()
+	// Beside the file, under a name of its own: the same file may be counted twice
+	// at once.
+	out, err := os.CreateTemp(filepath.Dir(file), "chromaprint-*")
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { err = errors.Join(err, out.Close(), os.Remove(out.Name())) }()
 	args := append([]string{"-nostdin", "-v", "error", "-xerror", "-y"}, input(file)...)
 	args = append(args, "-map", "0:a:0", "-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1",
 		"-map", "0:a:0", "-t", strconv.Itoa(FingerprintSeconds), "-ac", "1", "-ar", strconv.Itoa(fingerprintRate),
-		"-f", "chromaprint", "-fp_format", "raw", "file:"+out)
+		"-f", "chromaprint", "-fp_format", "raw", "file:"+out.Name())
 	if _, err = run(ctx, &n, "ffmpeg", args...); err != nil {
 		return int64(n) / 2, nil, err
 	}
-	fingerprint, err = os.ReadFile(out)
+	fingerprint, err = io.ReadAll(out)
 	return int64(n) / 2, fingerprint, err
 }
 

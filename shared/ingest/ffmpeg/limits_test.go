@@ -84,7 +84,7 @@ func TestLimitsAreNotRaised(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.Remove(program)
+		defer func() { _ = os.Remove(program) }()
 		cmd.Args[3] = program
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		cmd.Dir = "/"
