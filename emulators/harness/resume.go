@@ -28,8 +28,8 @@ type resumption struct {
 	log     io.Writer
 }
 
-// run sees to every upload that has not come to an end, and to what is left of
-// those that have.
+// run sees to every upload that has not come to an end, to what is left of those
+// that have, and to the playable tracks that are being analysed again.
 func (r resumption) run(ctx context.Context) error {
 	objects, err := list(ctx, r.uploads, ingest.Prefix)
 	if err != nil {
@@ -47,6 +47,9 @@ func (r resumption) run(ctx context.Context) error {
 		if err := r.upload(ctx, u, objects[u.Object]); err != nil {
 			return fmt.Errorf("resume upload %s: %w", id, err)
 		}
+	}
+	if err := r.reanalyses(ctx, objects); err != nil {
+		return err
 	}
 	return r.losers(ctx)
 }

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
-	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/event"
-	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/ingest/analysis"
 )
 
@@ -24,8 +20,12 @@ const batch = 100
 type selection struct {
 	track  string
 	all    bool
+	after  string // the last id that is not meant
 	dryRun bool
 }
+
+// anew says whether what has an analysis of this version is meant too.
+func (s selection) anew() bool { return s.all || s.track != "" }
 
 type deps struct {
 	writer  *event.Writer
@@ -33,132 +33,85 @@ type deps struct {
 	out     io.Writer
 }
 
-// candidate is a playable track, with where its source lies.
-type candidate struct {
-	TrackID    string             `spanner:"TrackId"`
-	UploadID   string             `spanner:"UploadId"`
-	Object     spanner.NullString `spanner:"Object"`
-	Generation spanner.NullInt64  `spanner:"Generation"`
-	Samples    int64              `spanner:"SourceSamples"`
-	Rate       int64              `spanner:"SourceSampleRate"`
-	Version    spanner.NullInt64  `spanner:"Version"`
-	gone       bool
+// count is how many tracks were looked at, and what became of them.
+type count struct{ seen, asked, gone, newer int }
+
+func (n count) String() string {
+	all := fmt.Sprintf("%d tracks: %d asked for, %d without a source", n.seen, n.asked, n.gone)
+	if n.newer > 0 {
+		all += fmt.Sprintf(", %d skipped with an analysis newer than this build's (%d)", n.newer, analysis.Version)
+	}
+	return all
 }
 
 // reanalyze asks for the analysis of what s means, a batch after the other. Each
 // batch is one transaction with its events: end it where you may, what was asked
-// for stays so, and to run it again asks for the rest (and again for what the
-// function has not done yet, which does no harm).
+// for stays so. To run it again asks for the rest, and again for what the function
+// has not done yet, which does no harm; with --all it asks for everything again,
+// so that it says from where to go on.
 func reanalyze(ctx context.Context, d deps, s selection) error {
-	var seen, asked, gone int
-	verb := "asked for"
-	if s.dryRun {
-		verb = "would be asked for"
-	}
-	for after := ""; ; {
+	var n count
+	after := s.after
+	for {
 		page, err := d.find(ctx, s, after)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
+		if err == nil && len(page) == 0 {
 			break
 		}
-		after = page[len(page)-1].TrackID
-		if err := d.look(ctx, page); err != nil {
+		if err == nil {
+			err = d.batch(ctx, s, page, &n)
+		}
+		switch {
+		case err != nil && s.all && !s.dryRun && after != "":
+			return fmt.Errorf("%w; the last track asked for is %s: go on with --all --after %[2]s", err, after)
+		case err != nil:
 			return err
 		}
-		present := page[:0:0]
-		for _, c := range page {
-			if c.gone {
-				fmt.Fprintf(d.out, "track %s: its source is gone (upload %s)\n", c.TrackID, c.UploadID)
-				gone++
-				continue
-			}
-			present = append(present, c)
+		after = page[len(page)-1].TrackID
+		words := n.String()
+		if s.dryRun {
+			words = strings.Replace(words, "asked for", "would be asked for", 1)
 		}
-		if !s.dryRun {
-			if err := d.ask(ctx, present); err != nil {
-				return err
-			}
-		}
-		seen, asked = seen+len(page), asked+len(present)
-		fmt.Fprintf(d.out, "%d tracks: %d %s, %d without a source\n", seen, asked, verb, gone)
+		fmt.Fprintln(d.out, words)
 	}
 	switch {
-	case seen == 0 && s.track != "":
+	case n.seen == 0 && s.track != "":
 		return fmt.Errorf("there is no playable track %s", s.track)
-	case gone > 0 && s.track != "":
+	case n.newer > 0 && s.track != "":
+		return fmt.Errorf("the analysis of track %s is newer than this build's, which is version %d: it stays", s.track, analysis.Version)
+	case n.gone > 0 && s.track != "":
 		return errors.New("it cannot be analysed without its source")
-	case seen == 0:
+	case n.seen == 0 && s.after != "":
+		fmt.Fprintf(d.out, "nothing to do behind track %s\n", s.after)
+	case n.seen == 0:
 		fmt.Fprintf(d.out, "nothing to do: every playable track has an analysis of version %d\n", analysis.Version)
 	}
 	return nil
 }
 
-// find reads the next tracks, by id.
-func (d deps) find(ctx context.Context, s selection, after string) ([]*candidate, error) {
-	var page []*candidate
-	rows := d.writer.Spanner.Single().Query(ctx, spanner.Statement{
-		SQL: `SELECT t.TrackId, t.UploadId, u.Object, u.Generation, t.SourceSamples, t.SourceSampleRate, a.Version
-			FROM Tracks t LEFT JOIN Uploads u ON u.UploadId = t.UploadId LEFT JOIN TrackAnalyses a ON a.TrackId = t.TrackId
-			WHERE t.State = @playable AND t.TrackId > @after AND (@track = '' OR t.TrackId = @track)
-				AND (@any OR a.Version IS NULL OR a.Version < @current)
-			ORDER BY t.TrackId LIMIT @batch`,
-		Params: map[string]any{
-			"playable": catalog.StatePlayable, "after": after, "track": s.track, "any": s.all || s.track != "",
-			"current": int64(analysis.Version), "batch": int64(batch),
-		},
-	})
-	err := rows.Do(func(r *spanner.Row) error {
-		c := new(candidate)
-		page = append(page, c)
-		return r.ToStructLenient(c)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read tracks: %w", err)
+// batch asks for one page of tracks and counts them.
+func (d deps) batch(ctx context.Context, s selection, page []*candidate, n *count) error {
+	if err := d.look(ctx, page); err != nil {
+		return err
 	}
-	return page, nil
-}
-
-// look finds out whose source is gone.
-func (d deps) look(ctx context.Context, page []*candidate) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
+	var present []*candidate
+	gone := 0
 	for _, c := range page {
-		if !c.Object.Valid || !c.Generation.Valid {
-			c.gone = true
-			continue
+		switch {
+		case newer(c.Version):
+		case c.gone:
+			fmt.Fprintf(d.out, "track %s: its source is gone (upload %s)\n", c.TrackID, c.UploadID)
+			gone++
+		default:
+			present = append(present, c)
 		}
-		g.Go(func() error {
-			_, err := d.uploads.Object(c.Object.StringVal).Generation(c.Generation.Int64).Attrs(ctx)
-			if c.gone = errors.Is(err, storage.ErrObjectNotExist); c.gone || err == nil {
-				return nil
-			}
-			return fmt.Errorf("look up the source of track %s: %w", c.TrackID, err)
-		})
 	}
-	return g.Wait()
-}
-
-// ask marks what the tracks have as outdated, for else the function would leave
-// what is of its version as it is, and asks for them, in one transaction.
-func (d deps) ask(ctx context.Context, page []*candidate) error {
-	err := d.writer.Write(ctx, func(_ context.Context, tx *spanner.ReadWriteTransaction) ([]proto.Message, error) {
-		var events []proto.Message
-		var rows []*spanner.Mutation
-		for _, c := range page {
-			if c.Version.Valid && c.Version.Int64 >= analysis.Version {
-				rows = append(rows, spanner.Update("TrackAnalyses", []string{"TrackId", "Version"}, []any{c.TrackID, int64(0)}))
-			}
-			events = append(events, &eventpb.AnalysisRequested{
-				UploadId: c.UploadID, TrackId: c.TrackID, Object: c.Object.StringVal, Generation: c.Generation.Int64,
-				SourceSamples: c.Samples, SourceSampleRate: int32(c.Rate),
-			})
+	asked := len(present)
+	if !s.dryRun {
+		var err error
+		if asked, err = d.ask(ctx, s, present); err != nil {
+			return err
 		}
-		return events, tx.BufferWrite(rows)
-	})
-	if err != nil {
-		return fmt.Errorf("ask for the analysis of %d tracks: %w", len(page), err)
 	}
+	n.seen, n.asked, n.gone, n.newer = n.seen+len(page), n.asked+asked, n.gone+gone, n.newer+len(page)-gone-asked
 	return nil
 }

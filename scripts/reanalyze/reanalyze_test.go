@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
 
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/functions/ingest/analyze"
@@ -66,8 +70,18 @@ func TestReanalyze(t *testing.T) {
 	w.apply(t, spanner.Delete("Tracks", spanner.Key{gone.TrackID}))
 	w.run(t, selection{}, nil, "nothing to do")
 	w.run(t, selection{track: current.TrackID}, []*ingest.Upload{current}, "1 tracks: 1 asked for, 0 without")
-	w.run(t, selection{all: true, dryRun: true}, nil, "4 tracks: 4 would be")
-	w.run(t, selection{all: true}, []*ingest.Upload{missing, old, current, newer}, "4 tracks: 4 asked")
+	skipped := fmt.Sprintf(" asked for, 0 without a source, 1 skipped with an analysis newer than this build's (%d)", analysis.Version)
+	w.run(t, selection{all: true, dryRun: true}, nil, "4 tracks: 3 would be"+skipped)
+	w.run(t, selection{all: true}, []*ingest.Upload{missing, old, current}, "4 tracks: 3"+skipped)
+	for _, dryRun := range []bool{true, false} {
+		want := fmt.Sprintf("the analysis of track %s is newer than this build's, which is version %d: it stays", newer.TrackID, analysis.Version)
+		if err := reanalyze(t.Context(), w.deps, selection{track: newer.TrackID, dryRun: dryRun}); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if asked, v := w.requests(t), w.version(t, newer.TrackID); len(asked) > 0 || v != analysis.Version+1 {
+		t.Errorf("%d requests; the newer analysis is of version %d", len(asked), v)
+	}
 	for _, id := range []string{processing.TrackID, "another"} {
 		if err := reanalyze(t.Context(), w.deps, selection{track: id}); err == nil || err.Error() != "there is no playable track "+id {
 			t.Errorf("got %v", err)
@@ -113,12 +127,109 @@ func (w *world) run(t *testing.T, s selection, want []*ingest.Upload, words ...s
 	}
 }
 
+// A newer build analyses a track after this one looked at it: that stays.
+func TestNewerMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u, other := w.track(t, []byte("any"), catalog.StatePlayable), w.track(t, []byte("any"), catalog.StatePlayable)
+	ingesttest.Analyze(t, w.writer.Spanner, u.TrackID, analysis.Version, 1)
+	all := selection{all: true}
+	page, err := w.find(t.Context(), all, "")
+	if err != nil || len(page) != 2 {
+		t.Fatal(page, err)
+	}
+	ingesttest.Analyze(t, w.writer.Spanner, u.TrackID, analysis.Version+1, 2)
+	var n count
+	if err := w.batch(t.Context(), all, page, &n); err != nil || n != (count{seen: 2, asked: 1, newer: 1}) {
+		t.Errorf("counted %+v, %v", n, err)
+	}
+	if asked, v := w.requests(t), w.version(t, u.TrackID); len(asked) != 1 || asked[other.TrackID] == nil || v != analysis.Version+1 {
+		t.Errorf("asked %v; the newer analysis is of version %d", asked, v)
+	}
+}
+
+func (w *world) version(t *testing.T, track string) (version int64) {
+	t.Helper()
+	row, err := w.writer.Spanner.Single().ReadRow(t.Context(), "TrackAnalyses", spanner.Key{track}, []string{"Version"})
+	if err == nil {
+		err = row.Columns(&version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
 // More than a transaction holds is asked for in several.
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	content := []byte("any")
-	one := w.track(t, content, catalog.StatePlayable)
+	w.many(t)
+	if err := reanalyze(t.Context(), w.deps, selection{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.relayed(t)); n != batch+21 || strings.Count(w.said.String(), "\n") != 2 || !strings.Contains(w.said.String(), "100 tracks: 100 asked") {
+		t.Errorf("%d requests; it said %q", n, &w.said)
+	}
+}
+
+// Interrupted, --all says from where it is to go on, and goes on from there.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.many(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.out = interrupts{cancel}
+	err := reanalyze(ctx, w.deps, selection{all: true})
+	first := w.relayed(t)
+	if len(first) != batch {
+		t.Fatalf("%d requests before the interruption", len(first))
+	}
+	last := slices.Max(slices.Collect(maps.Keys(first)))
+	if want := "the last track asked for is " + last + ": go on with --all --after " + last; err == nil || !strings.HasSuffix(err.Error(), want) || spanner.ErrCode(err) != codes.Canceled {
+		t.Fatalf("got %v, want %q", err, want)
+	}
+	w.out = &w.said
+	if err := reanalyze(t.Context(), w.deps, selection{all: true, after: last}); err != nil {
+		t.Fatal(err)
+	}
+	second := w.relayed(t)
+	for track := range second {
+		if first[track] != nil {
+			t.Errorf("track %s is asked for again", track)
+		}
+	}
+	if len(second) != 21 || !strings.Contains(w.said.String(), "21 tracks: 21 asked for") {
+		t.Errorf("%d requests; it said %q", len(second), &w.said)
+	}
+	w.run(t, selection{all: true, after: slices.Max(slices.Collect(maps.Keys(second)))}, nil, "nothing to do behind track ")
+	// Before its first batch there is nothing to go on from.
+	if err := reanalyze(ctx, w.deps, selection{all: true}); err == nil || strings.Contains(err.Error(), "--after") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// interrupts cancels when it is written to.
+type interrupts struct{ cancel context.CancelFunc }
+
+func (i interrupts) Write(p []byte) (int, error) {
+	i.cancel()
+	return len(p), nil
+}
+
+// relayed are the requests, with those that were not published within a second.
+func (w *world) relayed(t *testing.T) map[string]*eventpb.AnalysisRequested {
+	t.Helper()
+	if _, err := w.writer.Relay(t.Context(), time.Now().Add(2*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return w.requests(t)
+}
+
+// many adds 21 tracks more than a transaction holds, none with an analysis.
+func (w *world) many(t *testing.T) {
+	t.Helper()
+	one := w.track(t, []byte("any"), catalog.StatePlayable)
 	var rows []*spanner.Mutation
 	for i := range batch + 20 {
 		rows = append(rows, spanner.InsertMap("Tracks", map[string]any{
@@ -129,15 +240,6 @@ func TestBatches(t *testing.T) {
 		}))
 	}
 	w.apply(t, rows...)
-	if err := reanalyze(t.Context(), w.deps, selection{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.writer.Relay(t.Context(), time.Now().Add(2*time.Minute)); err != nil { // what did not make it within a second
-		t.Fatal(err)
-	}
-	if n := len(w.requests(t)); n != batch+21 || strings.Count(w.said.String(), "\n") != 2 || !strings.Contains(w.said.String(), "100 tracks: 100 asked") {
-		t.Errorf("%d requests; it said %q", n, &w.said)
-	}
 }
 
 func TestArguments(t *testing.T) {
@@ -150,6 +252,10 @@ func TestArguments(t *testing.T) {
 		{[]string{"--track"}, 2, "needs an argument"},
 		{[]string{"--track", ""}, 2, "--track is empty"},
 		{[]string{"--track", "a", "--all"}, 2, "either --track or --all"},
+		{[]string{"--after", ""}, 2, `--after "" is not the id of a track`},
+		{[]string{"--all", "--after", "a"}, 2, `--after "a" is not the id of a track`},
+		{[]string{"--track", "a", "--after", "0000000000000000000001"}, 2, "either --track or --after"},
+		{[]string{"--help"}, 0, "--after ID"},
 		{[]string{"track"}, 2, `"track" is no flag`},
 		{[]string{"--every"}, 2, "-every"},
 		{nil, 1, "SEGUE_"},

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -29,24 +30,34 @@ func CheckLength(what string, samples, sourceSamples, sourceRate int64) error {
 }
 
 // FailTrack is Fail for an upload whose track is being made: it also removes the
-// renditions that the track has already. Those that are being made remove
-// themselves. Die in between, and the next delivery removes the rest.
+// renditions that the track has already. Die in between, or fail to remove one,
+// and the next delivery, which finds a failed upload, calls DiscardFailed.
 func FailTrack(ctx context.Context, client *spanner.Client, audio *storage.BucketHandle, upload string, generation int64, reason string, now time.Time) error {
 	if err := Fail(ctx, client, upload, generation, reason); err != nil {
 		return err
 	}
+	_, err := DiscardFailed(ctx, client, audio, upload, now)
+	return err
+}
+
+// DiscardFailed removes the renditions of an upload that failed with its track;
+// of any other it removes none. No new ones are begun after the failure. Those
+// that are still being made remove themselves: they are returned, since whoever
+// makes them may be dead.
+func DiscardFailed(ctx context.Context, client *spanner.Client, audio *storage.BucketHandle, upload string, now time.Time) (atWork []*Attempt, err error) {
 	u, err := Read(ctx, client.Single(), upload)
 	if err != nil || u.Status != Failed || u.TrackID == "" {
-		return err
+		return nil, err
 	}
 	attempts, err := Attempts(ctx, client.Single(), u.TrackID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, a := range Unwanted(attempts, nil, now) {
+	unwanted := Unwanted(attempts, nil, now)
+	for _, a := range unwanted {
 		if err := a.Discard(ctx, client, audio); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return slices.DeleteFunc(attempts, func(a *Attempt) bool { return slices.Contains(unwanted, a) }), nil
 }

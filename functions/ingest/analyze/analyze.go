@@ -38,6 +38,9 @@ type measured struct {
 // and the outbox holds the event. Two at once cost twice the work, which is
 // little, and of their rows the first stays.
 //
+// A file that cannot be analysed fails its upload: die before its renditions are
+// removed, and the next delivery removes them.
+//
 // Delivered again, it only tells again of what is stored, and that only while
 // publish may still wait for it. A track that is playable is analysed when its
 // row is missing or of an older version (scripts/reanalyze).
@@ -47,7 +50,9 @@ func Analyze(ctx context.Context, m *eventpb.AnalysisRequested, d Deps) error {
 	case err != nil:
 		return err
 	case s == unwanted:
-		return nil
+		// It may have failed, and whoever recorded that died before the rest.
+		_, err := ingest.DiscardFailed(ctx, d.Writer.Spanner, d.Audio, m.GetUploadId(), d.Now())
+		return err
 	case s == stored:
 		return d.record(ctx, m, nil)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/ingest/analysis"
@@ -182,6 +183,37 @@ func TestCannotBeAnalysed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The upload fails, and then the process dies or the bucket does: the next
+// delivery removes what is made of it.
+func TestFailedButNotRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, bytes.Repeat([]byte("garbage"), 3000), 44100, 44100)
+	ingesttest.Attempt(t, w.Writer.Spanner, w.Audio, w.upload, playback.Renditions()[0], time.Time{})
+	broken := w.Deps
+	broken.Audio = emutest.Bucket(t)
+	if err := broken.Audio.Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second finds that it has failed
+		if err := Analyze(t.Context(), w.request(), broken); err == nil {
+			t.Error("no error: the event would not come again")
+		}
+		if u, objects := ingesttest.Read(t, w.Writer.Spanner, w.upload.ID), ingesttest.Objects(t, w.Audio); u.Status != ingest.Failed || len(objects) != 3 {
+			t.Errorf("%s, objects %q", u.Status, objects)
+		}
+	}
+	ingesttest.Attempt(t, w.Writer.Spanner, w.Audio, w.upload, playback.Renditions()[1], time.Time{})
+	atWork := ingesttest.Attempt(t, w.Writer.Spanner, w.Audio, w.upload, playback.Renditions()[2], time.Now().Add(time.Hour))
+	w.deliver(t)
+	if left := ingesttest.Attempts(t, w.Writer.Spanner, w.upload.TrackID); len(left) != 1 || left[0].ID != atWork.ID {
+		t.Errorf("left are %v", left)
+	}
+	if objects := ingesttest.Objects(t, w.Audio); len(objects) != 1 || objects[0] != atWork.Folder+playback.DataObject {
+		t.Errorf("objects %q", objects)
+	}
+	w.nothing(t)
 }
 
 // What is not the file's fault is tried again, and leaves nothing.

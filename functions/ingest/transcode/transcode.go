@@ -38,13 +38,17 @@ type Deps struct {
 //	after the attempt's row     the lease runs out, a retry takes a new folder and key
 //	after some objects          the same; publish deletes the folder of the dead attempt
 //	after the row is complete   the outbox holds the event, the relay publishes it
+//	after the upload failed     the next delivery removes what was made of it
 //
 // Delivered again, or twice at once, it does nothing where a complete attempt
 // exists, and asks to be delivered later where another is at work.
 func Transcode(ctx context.Context, m *eventpb.TranscodeRequested, d Deps) error {
 	a, key, err := d.begin(ctx, m)
-	if err != nil || a == nil {
+	switch {
+	case err != nil:
 		return err
+	case a == nil:
+		return d.discardFailed(ctx, m)
 	}
 	crash.Point("transcode:leased")
 	leased, stop := d.keepLease(ctx, a)
@@ -55,8 +59,11 @@ func Transcode(ctx context.Context, m *eventpb.TranscodeRequested, d Deps) error
 		var file *ffmpeg.ErrFile
 		if errors.As(err, &file) {
 			// The probe decoded this file to its end, but an encoder refuses it.
-			return ingest.FailTrack(ctx, d.Writer.Spanner, d.Audio, m.GetUploadId(), m.GetGeneration(),
+			err = ingest.FailTrack(ctx, d.Writer.Spanner, d.Audio, m.GetUploadId(), m.GetGeneration(),
 				fmt.Sprintf("it cannot be encoded as %s: %s", a.Rendition, file.Reason), d.Now())
+			if err == nil {
+				err = d.discardFailed(ctx, m) // the attempt may not have gone
+			}
 		}
 		return err
 	}
@@ -145,6 +152,19 @@ func (d Deps) put(ctx context.Context, name string, write func(*storage.Writer) 
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
+}
+
+// discardFailed removes what was made of an upload that has failed: whoever
+// recorded that may have died before. An attempt at the rendition whose lease
+// lasts is this event's to remove, when its work died too; nobody else asks.
+func (d Deps) discardFailed(ctx context.Context, m *eventpb.TranscodeRequested) error {
+	atWork, err := ingest.DiscardFailed(ctx, d.Writer.Spanner, d.Audio, m.GetUploadId(), d.Now())
+	for _, a := range atWork {
+		if string(a.Format) == m.GetFormat() && int32(a.Bitrate) == m.GetBitrate() {
+			return errLeased
+		}
+	}
+	return err
 }
 
 // abandon removes what a failed attempt left, so that a retry need not wait for
