@@ -26,7 +26,7 @@ func TestCover(t *testing.T) {
 	if err := os.WriteFile(picture, imagestest.Talkative(imagestest.JPEG(t, 1000, 500), 6), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cover, err := label.Cover(picture, nil).Store(ctx, 100*time.Millisecond)
+	cover, err := label.Cover(picture, nil).Store(ctx, 500*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestCover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := label.Follow(ctx, upload.ID, 200*time.Millisecond, func(client.Status) {})
+	status, err := label.Follow(ctx, upload.ID, 500*time.Millisecond, func(client.Status) {})
 	if err != nil || status.Status != ingest.Playable || len(status.Warnings) > 0 {
 		t.Fatalf("%+v, %v", status, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,11 @@ import (
 var segue *running
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait more than they compute.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	os.Exit(runTests(m))
 }
 

@@ -57,7 +57,7 @@ func upload(t *testing.T, file, name, contentType string, m ingest.Metadata) cli
 func follow(ctx context.Context, t *testing.T, c *client.Client, id string) client.Status {
 	t.Helper()
 	last := 0.0
-	s, err := c.Follow(ctx, id, 100*time.Millisecond, func(s client.Status) {
+	s, err := c.Follow(ctx, id, 500*time.Millisecond, func(s client.Status) {
 		if s.Status == ingest.Processing && s.Progress < last {
 			t.Errorf("progress fell from %v to %v", last, s.Progress)
 		}

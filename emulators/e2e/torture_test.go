@@ -42,16 +42,12 @@ func TestOddFilesArePlayable(t *testing.T) {
 		file, name, contentType, title string
 	}{
 		{lavfi(t, "a.wav", tone(301), "-ac", "1"), "mono.wav", "audio/wav", "mono"},
-		{lavfi(t, "a.flac", tone(302), "-ar", "8000", "-ac", "1"), "8k.flac", "audio/flac", "8k"},
-		{lavfi(t, "a.flac", tone(303), "-ar", "192000"), "192k.flac", "audio/flac", "192k"},
-		{lavfi(t, "a.flac", tone(304), "-ac", "6"), "surround.flac", "audio/flac", "surround"},
+		{lavfi(t, "a.flac", tone(302), "-ar", "8000", "-ac", "1"), "شوق.flac", "audio/flac", "شوق"},
+		{lavfi(t, "a.flac", tone(303), "-ar", "192000"), "🎷 jazz 👩‍👩‍👧.flac", "audio/flac", "🎷 jazz 👩‍👩‍👧"},
+		{lavfi(t, "a.flac", tone(304), "-ac", "6", "-metadata", "title=../../../x"), "../../etc/surround.flac", "audio/flac", "../../../x"},
 		{video, "video.m4a", "audio/mp4", "video"},
-		{lavfi(t, "a.flac", tone(305)), "🎷 jazz 👩‍👩‍👧.flac", "audio/flac", "🎷 jazz 👩‍👩‍👧"},
-		{lavfi(t, "a.flac", tone(306)), "شوق.flac", "audio/flac", "شوق"},
-		{lavfi(t, "a.flac", tone(307)), "../../etc/passwd.flac", "audio/flac", "passwd"},
-		{lavfi(t, "a.flac", tone(308), "-metadata", "title=../../../x"), "dots.flac", "audio/flac", "../../../x"},
-		{tagged(t, lavfi(t, "a.mp3", tone(309), "-map_metadata", "-1", "-id3v2_version", "0"), 0, shiftJIS), "sjis.mp3", "audio/mpeg", "さくら"},
-		{tagged(t, lavfi(t, "a.mp3", tone(310), "-map_metadata", "-1", "-id3v2_version", "0"), 3, "Nul\x00Byte"), "nul.mp3", "audio/mpeg", ""},
+		{tagged(t, lavfi(t, "a.mp3", tone(305), "-map_metadata", "-1", "-id3v2_version", "0"), 0, shiftJIS), "sjis.mp3", "audio/mpeg", "さくら"},
+		{tagged(t, lavfi(t, "a.mp3", tone(306), "-map_metadata", "-1", "-id3v2_version", "0"), 3, "Nul\x00Byte"), "nul.mp3", "audio/mpeg", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

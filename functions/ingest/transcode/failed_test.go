@@ -94,12 +94,19 @@ func TestDeadAttemptOfAFailedUpload(t *testing.T) {
 func TestCannotRemoveItself(t *testing.T) {
 	t.Parallel()
 	w := newWorldOf(t, bytes.Repeat([]byte("garbage"), 3000))
-	var commits atomic.Int64
+	var begun, failed atomic.Bool
 	d := w.through(t, func(_ context.Context, method string, call func() error) error {
-		if strings.HasSuffix(method, "/Commit") && commits.Add(1) == 2 {
+		if !strings.HasSuffix(method, "/Commit") {
+			return call()
+		}
+		if begun.Load() && !failed.Swap(true) {
 			return status.Error(codes.Internal, "a fault")
 		}
-		return call()
+		err := call() // which may be to be tried again
+		if err == nil {
+			begun.Store(true)
+		}
+		return err
 	})
 	d.renew = time.Hour // which would commit too
 	if err := Transcode(t.Context(), w.request(ogg), d); !errors.Is(err, errLeased) {
