@@ -25,6 +25,12 @@ func TestSeekTableFinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, p := range table {
+			begin := max(samples[slices.Index(offsets, int64(p.Offset))], 0) * 1000
+			if ms := int64(p.Ms); begin > ms*rate || begin <= (ms-1)*rate {
+				t.Fatalf("the point at %d ms begins at sample %d", ms, begin/1000)
+			}
+		}
 		ms := rapid.Uint32Range(0, 2_000_000).Draw(t, "ms")
 		i := table.Find(ms)
 		at := slices.Index(offsets, int64(table[i].Offset))
