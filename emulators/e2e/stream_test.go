@@ -46,7 +46,7 @@ type stream struct {
 func upload(t *testing.T, file, name, contentType string, m ingest.Metadata) client.Status {
 	t.Helper()
 	label := segue.as(t, "LABEL")
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 4*time.Minute)
 	target, err := label.Upload(ctx, file, client.Announcement{Filename: name, ContentType: contentType, Metadata: m})
 	if err != nil {
 		t.Fatal(err)

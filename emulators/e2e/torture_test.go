@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -117,61 +115,4 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
-}
-
-// Containers that a fuzzer's mutations broke come to an end, playable or refused
-// in words; none holds the others up.
-func TestMutatedContainers(t *testing.T) {
-	t.Parallel()
-	source := fixture(t, "2.7", "title=Mutant")
-	for i, kind := range []struct{ name, contentType, codec string }{
-		{"a.flac", "audio/flac", "flac"}, {"a.wav", "audio/wav", "pcm_s16le"}, {"a.mp3", "audio/mpeg", "libmp3lame"}, {"a.ogg", "audio/ogg", "libvorbis"}, {"a.m4a", "audio/mp4", "aac"},
-	} {
-		file := filepath.Join(t.TempDir(), kind.name)
-		ffmpeg(t, nil, "-v", "error", "-nostdin", "-i", source, "-c:a", kind.codec, file)
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for seed := range uint64(2) {
-			r := rand.New(rand.NewPCG(uint64(i), seed))
-			t.Run(fmt.Sprintf("%s %d", kind.name, seed), func(t *testing.T) {
-				t.Parallel()
-				s := upload(t, write(t, kind.name, mutate(r, content)), kind.name, kind.contentType, ingest.Metadata{})
-				switch {
-				case s.Status == ingest.Playable && s.TrackID != "":
-				case s.Status == ingest.Failed && s.Reason != "" && !strings.ContainsAny(s.Reason, "\n\x00") && !strings.Contains(s.Reason, os.TempDir()):
-				default:
-					t.Errorf("upload = %+v", s)
-				}
-				t.Logf("%s: %s", s.Status, s.Reason)
-			})
-		}
-	}
-}
-
-// mutate does what fuzzers do: flips bits, overwrites, removes and repeats, most
-// of it near the begin, where containers keep what they are.
-func mutate(r *rand.Rand, content []byte) []byte {
-	b := bytes.Clone(content)
-	for range 1 + r.IntN(6) {
-		at := r.IntN(len(b))
-		if r.IntN(3) > 0 {
-			at = r.IntN(min(len(b), 4096))
-		}
-		n := min(1+r.IntN(64), len(b)-at)
-		switch r.IntN(4) {
-		case 0:
-			b[at] ^= 1 << r.IntN(8)
-		case 1:
-			for i := range n {
-				b[at+i] = byte(r.Uint32())
-			}
-		case 2:
-			b = append(b[:at:at], b[at+n:]...)
-		case 3:
-			b = append(b[:at:at], append(bytes.Clone(b[at:at+n]), b[at:]...)...)
-		}
-	}
-	return b
 }

@@ -36,7 +36,7 @@ func TestTheReadmesWalkWorksAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	track := playable(t, fixture(t, "31", "title=A Demo", "copyright=CC BY-SA 3.0"), "demo.flac", "audio/flac", ingest.Metadata{})
-	cmd := exec.CommandContext(within(t, 2*time.Minute), "bash", "-c", script)
+	cmd := exec.CommandContext(within(t, 4*time.Minute), "bash", "-c", script)
 	cmd.Dir = dir
 	// This harness has no demo; the upload above stands in for its first track.
 	cmd.Env = append(os.Environ(), "SEGUE_DEMO_TRACKS="+track)
