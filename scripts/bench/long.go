@@ -13,10 +13,8 @@ import (
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/ingest"
+	"github.com/segue-audio/segue/shared/ingest/ffmpeg"
 )
-
-// ffmpegLimit is the time that a function gives ffmpeg, in seconds.
-const ffmpegLimit = 500
 
 // longRows are of the longest file that a label may send.
 func longRows(w *world) []row {
@@ -39,7 +37,7 @@ func longRows(w *world) []row {
 		memory := memoryRow(f, "long.memory.", what, walks)
 		memory.long = true
 		rows = append(rows, memory, row{
-			name: "long.time." + name, unit: "s", budget: atMost(ffmpegLimit), long: true, once: true,
+			name: "long.time." + name, unit: "s", budget: atMost(ffmpeg.TimeLimit.Seconds()), long: true, once: true,
 			how: "wall time of the whole function; " + what,
 			measure: func(ctx context.Context, k int) (sample, error) {
 				walk, err := walks.get(ctx, k)

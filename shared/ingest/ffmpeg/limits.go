@@ -16,10 +16,14 @@ type limits struct {
 	output uint64        // bytes of a file that it writes
 }
 
+// TimeLimit is how long one run may take. It leaves a function of 540 s the time
+// to record what happened.
+const TimeLimit = 500 * time.Second
+
 // A function has 540 s, two CPUs, and 8 GiB in which its files lie too. The
 // slowest encoding of two hours of audio takes less than half of the time.
 func standard() limits {
-	return limits{wall: 500 * time.Second, cpu: 480 * time.Second, memory: 4 << 30, output: 2 << 30}
+	return limits{wall: TimeLimit, cpu: 480 * time.Second, memory: 4 << 30, output: 2 << 30}
 }
 
 // exceeded says which limit a run that failed came up against, or "". Each is the

@@ -59,18 +59,21 @@ func (l limits) run(ctx context.Context, out io.Writer, program string, args ...
 		return "", errors.Join(fmt.Errorf("limit %s: %w", program, err), cmd.Wait())
 	}
 	err = cmd.Wait()
-	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return stderr.String(), nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s was cut: %w", program, context.Cause(ctx))
-	case errors.As(err, &exit) && l.exceeded(exit.ProcessState, stderr.errors()) != "":
-		// Without messages: they would be taken for the reason.
-		return "", &ErrFile{Reason: l.exceeded(exit.ProcessState, stderr.errors())}
-	case errors.As(err, &exit) && verdict(exit.ProcessState) && !stderr.blamesSystem():
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if reason := l.exceeded(exit.ProcessState, stderr.errors()); reason != "" {
+			// Without messages: they would be taken for the reason.
+			return "", &ErrFile{Reason: reason}
+		}
 		// An exit code is ffmpeg's own verdict; a signal would be the system's.
-		return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
+		if verdict(exit.ProcessState) && !stderr.blamesSystem() {
+			return stderr.String(), &ErrFile{Reason: stderr.lastLine()}
+		}
 	}
 	return "", fmt.Errorf("%s: %w: %s", program, err, stderr.lastLine())
 }
