@@ -28,8 +28,10 @@ func (a *app) uploadCommand() *cobra.Command {
 		Long: `Upload audio files and folders of them, and follow them until they can be played.
 
 What is said here goes before the files' tags, and so does a picture beside the
-files that is called cover, folder or front (.jpg, .jpeg, .png, .webp). An upload that is interrupted goes on
-where it is when the same command is run again, if the file is still the same.`,
+files that is called cover, folder or front (.jpg, .jpeg, .png, .webp).
+
+An upload that is interrupted goes on where it is when the same command is run
+again, if the file is still the same.`,
 		Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return extensions(), cobra.ShellCompDirectiveFilterFileExt
