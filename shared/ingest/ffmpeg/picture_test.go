@@ -14,8 +14,10 @@ import (
 )
 
 // A picture of 100 MB is not held: the limit's bytes are, and its length is told.
+//
+// Not parallel: what the process allocates is counted, and tests that run beside it
+// would be counted too.
 func TestHugePicture(t *testing.T) {
-	t.Parallel()
 	const size, limit = 100_000_000, 1 << 20
 	path := filepath.Join(t.TempDir(), "a.mp3")
 	f, err := os.Create(path)
@@ -43,8 +45,7 @@ func TestHugePicture(t *testing.T) {
 	if err != nil || n != size || len(picture) != limit || !bytes.HasPrefix(picture, head) {
 		t.Errorf("%d of %d bytes, %v", len(picture), n, err)
 	}
-	// Other tests run meanwhile: half of it would be too much.
-	if held := after.TotalAlloc - before.TotalAlloc; held > size/2 {
+	if held := after.TotalAlloc - before.TotalAlloc; held > size/5 {
 		t.Errorf("%d bytes were allocated", held)
 	}
 }
