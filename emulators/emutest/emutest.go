@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -19,7 +18,9 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"github.com/redis/go-redis/v9"
 
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 	"github.com/segue-audio/segue/emulators/stores"
 	"github.com/segue-audio/segue/functions"
 	"github.com/segue-audio/segue/shared/event"
@@ -37,10 +38,10 @@ var own struct {
 	err  error
 }
 
-// Main runs a package's tests and stops what they started.
+// Main runs a package's tests and stops what they started. The tests fail if
+// what they log or print has a secret in it.
 func Main(m *testing.M) {
-	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	code := m.Run()
+	code := leak.Main(m.Run)
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "emutest:", err)
 		code = 1
@@ -68,7 +69,7 @@ func Start(t testing.TB) {
 		defer cancel()
 		own.set, own.err = stores.Start(ctx, stores.Options{
 			AbortRate: AbortRate, SpannerBinary: os.Getenv("SPANNER_EMULATOR_BIN"),
-			Log: func(string) io.Writer { return io.Discard },
+			Log: func(string) io.Writer { return leak.Log() },
 		})
 		if own.err != nil {
 			return
@@ -177,4 +178,17 @@ func Received(t testing.TB, client *pubsub.Client, topic string) []*pubsubpb.Rec
 		}
 		all = append(all, resp.GetReceivedMessages()...)
 	}
+}
+
+// Redis is a client of the one Redis of all tests: each takes keys of its own,
+// which ids drawn at random give it.
+func Redis(t testing.TB) *redis.Client {
+	t.Helper()
+	Start(t)
+	client, err := gcp.NewRedis(gcp.RedisConfig{RedisURL: os.Getenv("SEGUE_REDIS_URL")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }

@@ -7,6 +7,7 @@ import (
 
 	"cloud.google.com/go/spanner/apiv1/spannerpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -47,7 +48,9 @@ func newProxy(cc *grpc.ClientConn, o Options) *proxy {
 func newServer(cc *grpc.ClientConn, p *proxy) *grpc.Server {
 	s := grpc.NewServer(
 		grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(relay{cc}.passThrough),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		// A call may wait long for its turn here, and shared/gcp asks after it.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}))
 	spannerpb.RegisterSpannerServer(s, p)
 	return s
 }

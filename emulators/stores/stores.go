@@ -1,4 +1,4 @@
-// Package stores starts the local Spanner, Pub/Sub and Cloud Storage together:
+// Package stores starts the local Spanner, Pub/Sub, Cloud Storage and Redis together:
 // what the harness builds on, and all that a test of one package needs.
 package stores
 
@@ -17,6 +17,7 @@ import (
 	"github.com/segue-audio/segue/emulators/gcs"
 	"github.com/segue-audio/segue/emulators/part"
 	"github.com/segue-audio/segue/emulators/pubsub"
+	"github.com/segue-audio/segue/emulators/redis"
 	"github.com/segue-audio/segue/emulators/spanner"
 )
 
@@ -26,7 +27,7 @@ const SignerEmail = "signer@segue-local.iam.gserviceaccount.com"
 // Options of the stores.
 type Options struct {
 	// Ports; 0 takes any free one.
-	SpannerPort, PubSubPort, GCSPort int
+	SpannerPort, PubSubPort, GCSPort, RedisPort int
 	// AbortRate is the share of Spanner commits that are aborted once.
 	AbortRate float64
 	// SpannerHost, when set, is an emulator that runs already.
@@ -47,6 +48,7 @@ type Stores struct {
 	SpannerHost string
 	PubSubHost  string
 	StorageURL  string
+	RedisURL    string
 	Bearer      string // opens the buckets
 	SignerKey   string // PEM, of SignerEmail
 	notifier    *notifier
@@ -69,7 +71,8 @@ func Start(ctx context.Context, o Options) (*Stores, error) {
 		Publish: notifier.publish, Now: time.Now, Log: o.Log("gcs"),
 	})
 	// In the order of their stop, backwards: buckets still notify while they stop.
-	s.parts = []part.Part{topics, notifier, buckets}
+	cache := redis.New(redis.Options{Port: o.RedisPort, Log: o.Log("redis")})
+	s.parts = []part.Part{topics, notifier, buckets, cache}
 	var database *spanner.Emulator
 	if o.SpannerHost == "" {
 		database = spanner.New(spanner.Options{Port: o.SpannerPort, AbortRate: o.AbortRate, Binary: o.SpannerBinary, Log: o.Log("spanner")})
@@ -90,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Stores, error) {
 	if s.database = database; database != nil {
 		s.SpannerHost = database.Host()
 	}
-	s.PubSubHost, s.StorageURL = topics.Host(), buckets.URL()
+	s.PubSubHost, s.StorageURL, s.RedisURL = topics.Host(), buckets.URL(), cache.URL()
 	return s, nil
 }
 
@@ -123,6 +126,7 @@ func (s *Stores) Env() map[string]string {
 		"STORAGE_EMULATOR_HOST": s.StorageURL,
 		"SEGUE_STORAGE_BEARER":  s.Bearer,
 		"SEGUE_STORAGE_URL":     s.StorageURL,
+		"SEGUE_REDIS_URL":       s.RedisURL,
 		"SEGUE_SIGNER_EMAIL":    SignerEmail,
 		"SEGUE_SIGNER_KEY":      s.SignerKey,
 	}

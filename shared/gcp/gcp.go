@@ -12,15 +12,12 @@ package gcp
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"sync"
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"google.golang.org/api/option"
 
 	"github.com/segue-audio/segue/shared/once"
 )
@@ -62,7 +59,7 @@ func New(c Config) *Clients {
 		Spanner: once.Value(func() (*spanner.Client, error) {
 			// Native metrics go to Cloud Monitoring, which an emulator has not.
 			local := os.Getenv("SPANNER_EMULATOR_HOST") != ""
-			client, err := spanner.NewClientWithConfig(ctx, c.Database, spanner.ClientConfig{DisableNativeMetrics: local})
+			client, err := spanner.NewClientWithConfig(ctx, c.Database, spanner.ClientConfig{DisableNativeMetrics: local, CallOptions: spannerCalls()}, connections()...)
 			if err != nil {
 				return nil, fmt.Errorf("connect to Spanner: %w", err)
 			}
@@ -70,7 +67,7 @@ func New(c Config) *Clients {
 		}),
 		Storage: once.Value(func() (*storage.Client, error) { return NewStorage(ctx) }),
 		PubSub: once.Value(func() (*pubsub.Client, error) {
-			client, err := pubsub.NewClient(ctx, c.Project)
+			client, err := pubsub.NewClientWithConfig(ctx, c.Project, publishCalls(), connections()...)
 			if err != nil {
 				return nil, fmt.Errorf("connect to Pub/Sub: %w", err)
 			}
@@ -86,32 +83,4 @@ func (c *Clients) Bucket(name string) (*storage.BucketHandle, error) {
 		return nil, err
 	}
 	return client.Bucket(name), nil
-}
-
-// NewStorage makes a Cloud Storage client. With an emulator it sends the run's
-// bearer, SEGUE_STORAGE_BEARER, since the local buckets are as private as the
-// real ones, over a transport with the spans that the library's own has.
-func NewStorage(ctx context.Context) (*storage.Client, error) {
-	var opts []option.ClientOption
-	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
-		opts = append(opts, option.WithHTTPClient(&http.Client{Transport: otelhttp.NewTransport(Bearer{Token: os.Getenv("SEGUE_STORAGE_BEARER"), Base: http.DefaultTransport})}))
-	}
-	client, err := storage.NewClient(ctx, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to Cloud Storage: %w", err)
-	}
-	return client, nil
-}
-
-// Bearer is a transport that adds a bearer token to each request.
-type Bearer struct {
-	Token string
-	Base  http.RoundTripper
-}
-
-// RoundTrip sends a copy of r with the token.
-func (b Bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+b.Token)
-	return b.Base.RoundTrip(r)
 }
