@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ type Telemetry struct {
 
 	requests  metric.Float64Histogram
 	processed metric.Float64Histogram
+	counters  sync.Map // metric.Int64Counter by name
 
 	eager       bool // see AfterEvent
 	metricsSent atomic.Int64
