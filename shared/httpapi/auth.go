@@ -12,6 +12,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/gcp"
+	"github.com/segue-audio/segue/shared/limit"
 )
 
 // AuthConfig says whose access tokens are good.
@@ -21,6 +23,9 @@ type AuthConfig struct {
 	JWKSURL  string `env:"SEGUE_JWKS_URL, required"`
 	// TrustForwarded: X-Forwarded-Proto and -Host come from our load balancer.
 	TrustForwarded bool `env:"SEGUE_TRUST_FORWARDED"`
+	// Redis has who may do how much, and whose sign-in has ended.
+	Redis  gcp.RedisConfig
+	Limits limit.Config
 }
 
 // Caller is who a verified access token speaks for.

@@ -3,12 +3,12 @@ package playback
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/spanner"
 	"google.golang.org/grpc/codes"
 
-	"github.com/segue-audio/segue/shared/errs"
-	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/cache"
 )
 
 // Live is a rendition that can be played: the row that a stream is answered
@@ -30,6 +30,7 @@ type Live struct {
 	GainDb       *float64 // nil until measured
 	Peak         *float64
 	SeekSize     *int64 // nil: it has no seek table
+	TakenDown    bool
 }
 
 // Binding is what the rendition's key is wrapped for.
@@ -40,25 +41,36 @@ func (l *Live) Binding() Binding {
 // Store reads live renditions from Spanner.
 type Store struct{ Spanner *spanner.Client }
 
-// Rendition reads one rendition of a track: one row, by its key.
+// Rendition is Find for whoever wants a rendition that can be played.
 func (s *Store) Rendition(ctx context.Context, track string, r Rendition) (*Live, error) {
-	missing := errs.New(errs.NotFound, "there is no track %s", track)
-	// What is not even UTF-8 cannot be sent to Spanner.
-	if !id.Valid(track) {
-		return nil, missing
-	}
-	row, err := s.Spanner.Single().ReadRow(ctx, "Renditions", spanner.Key{track, string(r.Format), int64(r.Bitrate)}, []string{
+	found, err := s.Find(ctx, track, r)
+	return playable(track, found.Value, found.Exists, err)
+}
+
+// Find reads one rendition of a track: one row, by its key, as it is now. That
+// there is none is found out, too.
+func (s *Store) Find(ctx context.Context, track string, r Rendition) (cache.Found[*Live], error) {
+	var found cache.Found[*Live]
+	// Earlier than the read is always safe, where Spanner does not tell its time.
+	found.At = time.Now()
+	tx := s.Spanner.Single()
+	row, err := tx.ReadRow(ctx, "Renditions", spanner.Key{track, string(r.Format), int64(r.Bitrate)}, []string{
 		"AttemptId", "Folder", "Cipher", "WrappedKey", "Size", "HeadSize", "EncoderDelay", "TotalSamples", "SampleRate",
-		"DurationMs", "Markets", "GainDb", "Peak", "SeekSize",
+		"DurationMs", "Markets", "GainDb", "Peak", "SeekSize", "TakenDownAt",
 	})
+	if at, terr := tx.Timestamp(); terr == nil {
+		found.At = at
+	}
 	if spanner.ErrCode(err) == codes.NotFound {
-		return nil, missing
+		return found, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read rendition %s of track %s: %w", r, track, err)
+		return found, fmt.Errorf("read rendition %s of track %s: %w", r, track, err)
 	}
-	l := &Live{TrackID: track, Rendition: r}
+	l, down := &Live{TrackID: track, Rendition: r}, spanner.NullTime{}
 	err = row.Columns(&l.AttemptID, &l.Folder, (*string)(&l.Cipher), &l.WrappedKey, &l.Size, &l.HeadSize, &l.EncoderDelay,
-		&l.TotalSamples, &l.SampleRate, &l.DurationMs, &l.Markets, &l.GainDb, &l.Peak, &l.SeekSize)
-	return l, err
+		&l.TotalSamples, &l.SampleRate, &l.DurationMs, &l.Markets, &l.GainDb, &l.Peak, &l.SeekSize, &down)
+	l.TakenDown = down.Valid
+	found.Value, found.Exists = l, err == nil
+	return found, err
 }

@@ -44,7 +44,9 @@ func Publish(ctx context.Context, m Part, d Deps) error {
 	if err != nil {
 		return fmt.Errorf("publish track %s: %w", m.GetTrackId(), err)
 	}
-	crash.Point("publish:committed")
+	if len(losers) > 0 {
+		crash.Point("publish:committed")
+	}
 	for _, a := range losers {
 		slog.InfoContext(ctx, "attempt removed", "track", a.TrackID, "rendition", a.String(), "attempt", a.ID, "state", a.State)
 		if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
@@ -138,5 +140,6 @@ func rendition(a *ingest.Attempt, t *track) *spanner.Mutation {
 		"EncoderDelay": a.Delay, "TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "DurationMs": t.durationMs,
 		"Markets": append([]string{}, t.markets...), "GainDb": t.gain, "Peak": t.peak,
 		"SeekSize": spanner.NullInt64{Int64: a.SeekSize, Valid: a.SeekSize > 0}, "PublishedAt": spanner.CommitTimestamp,
+		"TakenDownAt": t.takenDown,
 	})
 }

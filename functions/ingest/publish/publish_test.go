@@ -10,6 +10,7 @@ import (
 
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/id"
 	"github.com/segue-audio/segue/shared/ingest"
@@ -68,7 +69,7 @@ func TestEventsMayBeLost(t *testing.T) {
 	w.published(t, u, all)
 }
 
-// All events three times, all at once.
+// All events five times, all at once.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -76,7 +77,7 @@ func TestAllAtOnce(t *testing.T) {
 	all := w.six(t, u)
 	loser := w.attempt(t, u, all[0].Rendition, complete)
 	var g errgroup.Group
-	for range 3 {
+	for range 5 {
 		for _, a := range append(all, loser) {
 			g.Go(func() error {
 				w.deliver(t, ready(u, a))
@@ -163,4 +164,26 @@ func TestBucketFails(t *testing.T) {
 	w.objects(t, append([]*ingest.Attempt{loser}, all...))
 	w.deliver(t, ready(u, loser))
 	w.published(t, u, all)
+}
+
+// What was taken down before it was published is not played afterwards.
+func TestTakenDownBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.track(t)
+	attempts := w.six(t, u)
+	if err := playback.TakeDown(t.Context(), w.Writer, u.TrackID, true); err != nil {
+		t.Fatal(err)
+	}
+	w.deliver(t, ready(u, attempts[0]))
+	store := &playback.Store{Spanner: w.Writer.Spanner}
+	if _, err := store.Rendition(t.Context(), u.TrackID, attempts[0].Rendition); errs.From(err).Reason != "taken_down" {
+		t.Errorf("it plays: %v", err)
+	}
+	if err := playback.TakeDown(t.Context(), w.Writer, u.TrackID, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Rendition(t.Context(), u.TrackID, attempts[0].Rendition); err != nil {
+		t.Errorf("put back: %v", err)
+	}
 }

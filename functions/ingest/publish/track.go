@@ -18,16 +18,17 @@ type track struct {
 	durationMs           int64
 	markets              []string
 	gain, peak           spanner.NullFloat64 // as they are published
+	takenDown            spanner.NullTime    // maybe before it is published
 }
 
 func readTrack(ctx context.Context, tx *spanner.ReadWriteTransaction, id string) (*track, error) {
 	row, err := tx.ReadRow(ctx, "Tracks", spanner.Key{id},
-		[]string{"State", "AlbumId", "UploadId", "DiscNumber", "TrackNumber", "DurationMs", "Markets", "GainDb", "Peak"})
+		[]string{"State", "AlbumId", "UploadId", "DiscNumber", "TrackNumber", "DurationMs", "Markets", "GainDb", "Peak", "TakenDownAt"})
 	if err != nil {
 		return nil, err
 	}
 	var t track
-	return &t, row.Columns(&t.state, &t.album, &t.upload, &t.disc, &t.number, &t.durationMs, &t.markets, &t.gain, &t.peak)
+	return &t, row.Columns(&t.state, &t.album, &t.upload, &t.disc, &t.number, &t.durationMs, &t.markets, &t.gain, &t.peak, &t.takenDown)
 }
 
 // measure takes the loudness from the track's analysis, if there is one.

@@ -5,15 +5,20 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/spanner"
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
 	"github.com/segue-audio/segue/shared/playback"
 )
@@ -22,9 +27,12 @@ func soon() time.Time { return time.Now().Add(ttl) }
 
 // calls are those that go to Spanner.
 type calls struct {
-	mu    sync.Mutex
-	names []string
+	mu     sync.Mutex
+	names  []string
+	refuse atomic.Bool // as a Spanner that is away
 }
+
+var errAway = status.Error(codes.Unavailable, "away")
 
 func (c *calls) add(method string) {
 	c.mu.Lock()
@@ -46,10 +54,16 @@ func (w *world) counted(t *testing.T) *calls {
 	c := &calls{}
 	unary := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		c.add(method)
+		if c.refuse.Load() {
+			return errAway
+		}
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 	stream := func(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 		c.add(method)
+		if c.refuse.Load() {
+			return nil, errAway
+		}
 		return open(ctx, d, cc, method, opts...)
 	}
 	client, err := spanner.NewClientWithConfig(t.Context(), w.client.DatabaseName(), spanner.ClientConfig{DisableNativeMetrics: true},
@@ -58,37 +72,85 @@ func (w *world) counted(t *testing.T) *calls {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	w.deps.Renditions, w.deps.Catalog = &playback.Store{Spanner: client}, &catalog.Store{Spanner: client}
+	w.deps.Renditions, w.deps.Catalog = playback.NewCachedStore(&playback.Store{Spanner: client}, w.redis), &catalog.Store{Spanner: client}
 	return c
 }
 
-// A press of play costs one read by key, and no SQL.
-func TestStreamReadsOnce(t *testing.T) {
+// A press of play costs one round trip to Redis, and one more where it
+// displaces another, a rendition that nobody played
+// lately one read by key, and nothing costs SQL.
+func TestWhatAStreamCosts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.add(t, 1, nil)
-	calls := w.counted(t)
-	if _, err := play(t.Context(), w.deps, free, Request{ID: s.track}); err != nil { // with the client's session
-		t.Fatal(err)
-	}
-	calls.take()
+	s, calls, trips := w.add(t, 1, nil), w.counted(t), w.trips()
 	album := id.URI("album", s.album)
-	for name, c := range map[string]struct {
+	nobody, presses := id.Random(), listener(playback.Free)
+	other := presses
+	other.Session = id.Random()
+	for _, c := range []struct {
+		name    string
+		caller  httpapi.Caller
 		request Request
 		code    errs.Code
-		want    int
+		reads   int
+		trips   int
 	}{
-		"no context":  {Request{ID: s.track}, "", 1},
-		"an album":    {Request{ID: s.track, Context: album}, "", 2},
-		"a playlist":  {Request{ID: s.track, Context: id.URI("playlist", lemonade)}, "", 1},
-		"unknown":     {Request{ID: id.Random(), Context: album}, errs.NotFound, 1},
-		"no id":       {Request{ID: "x"}, errs.NotFound, 0},
-		"not allowed": {Request{ID: s.track, Quality: "320"}, errs.Forbidden, 0},
+		{"cold", free, Request{ID: s.track}, "", 1, 2},
+		{"warm", free, Request{ID: s.track}, "", 0, 1},
+		{"another rendition", free, Request{ID: s.track, Quality: "96"}, "", 1, 2},
+		{"an album", free, Request{ID: s.track, Context: album}, "", 1, 1},
+		{"a playlist", free, Request{ID: s.track, Context: id.URI("playlist", lemonade)}, "", 0, 1},
+		{"unknown", free, Request{ID: nobody, Context: album}, errs.NotFound, 1, 2},
+		{"known to be unknown", free, Request{ID: nobody, Context: album}, errs.NotFound, 0, 1},
+		{"no id", free, Request{ID: "x"}, errs.NotFound, 0, 1},
+		{"not allowed", free, Request{ID: s.track, Quality: "320"}, errs.Forbidden, 0, 1},
+		{"a sign-in's first press", presses, Request{ID: s.track}, "", 0, 1},
+		{"its next", presses, Request{ID: s.track}, "", 0, 1},
+		{"a press that displaces it", other, Request{ID: s.track}, "", 0, 2},
+		{"a prefetch", listener(playback.Free), Request{ID: s.track, Prefetch: true}, "", 0, 1},
 	} {
-		_, err := play(t.Context(), w.deps, free, c.request)
-		if got := calls.take(); errs.CodeOf(err) != c.code || !slices.Equal(got, slices.Repeat([]string{"StreamingRead"}, c.want)) {
-			t.Errorf("%s: %v, calls %v, want %d reads", name, err, got, c.want)
+		calls.take()
+		trips.n.Store(0)
+		_, err := w.play(t.Context(), c.caller, c.request)
+		reads := slices.DeleteFunc(calls.take(), func(name string) bool { return name == "CreateSession" })
+		if errs.CodeOf(err) != c.code || !slices.Equal(reads, slices.Repeat([]string{"StreamingRead"}, c.reads)) {
+			t.Errorf("%s: %v, calls %v, want %d reads", c.name, err, reads, c.reads)
 		}
+		if n := trips.n.Load(); n != int64(c.trips) {
+			t.Errorf("%s: %d round trips to Redis, want %d", c.name, n, c.trips)
+		}
+	}
+}
+
+// trips counts round trips to Redis.
+type trips struct{ n atomic.Int64 }
+
+func (w *world) trips() *trips {
+	t := &trips{}
+	w.redis.AddHook(t)
+	return t
+}
+
+func (t *trips) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (t *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		t.count(cmd)
+		return next(ctx, cmd)
+	}
+}
+
+func (t *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		t.count(cmds[0])
+		return next(ctx, cmds)
+	}
+}
+
+// A new connection's greeting is not what is counted.
+func (t *trips) count(cmd redis.Cmder) {
+	if cmd.Name() != "hello" && cmd.Name() != "client" {
+		t.n.Add(1)
 	}
 }
 
@@ -98,7 +160,7 @@ func BenchmarkStream(b *testing.B) {
 	s := w.add(b, 1, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := play(b.Context(), w.deps, premium, Request{ID: s.track, Format: "aac", Quality: "320"}); err != nil {
+		if _, err := w.play(b.Context(), premium, Request{ID: s.track, Format: "aac", Quality: "320"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 // Package stream answers a press of play: not with audio, but with where the
 // encrypted audio lies, a signature that opens it for some minutes, and the key
-// that decrypts it. One read by key, one HMAC and one local unwrap.
+// that decrypts it. One round trip to Redis, one HMAC and one local unwrap; a
+// read by key where the cache has nothing.
 package stream
 
 import (
@@ -11,6 +12,7 @@ import (
 	"github.com/segue-audio/segue/shared/config"
 	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
+	"github.com/segue-audio/segue/shared/limit"
 	"github.com/segue-audio/segue/shared/once"
 	"github.com/segue-audio/segue/shared/playback"
 )
@@ -31,7 +33,8 @@ type Config struct {
 func init() {
 	deps := once.Value(wire)
 	httpapi.Register[Config]("playback-stream", func() error { _, err := deps(); return err },
-		httpapi.Handle("GET /v1/tracks/{id}/stream", "streaming", deps, Stream),
+		httpapi.Handle("GET /v1/tracks/{id}/stream", "streaming", deps, Stream).LimitedAs(limit.Stream),
+		httpapi.Handle("POST /v1/me/playback/sessions", "streaming", deps, Start),
 	)
 }
 
@@ -45,6 +48,10 @@ func wire() (Deps, error) {
 	if err != nil {
 		return Deps{}, err
 	}
+	redis, err := gcp.Redis(c.Redis)
+	if err != nil {
+		return Deps{}, err
+	}
 	keys, err := c.Open(ctx)
 	if err != nil {
 		return Deps{}, err
@@ -54,7 +61,7 @@ func wire() (Deps, error) {
 		return Deps{}, err
 	}
 	return Deps{
-		Renditions: &playback.Store{Spanner: spanner}, Catalog: &catalog.Store{Spanner: spanner},
+		Access: &playback.Access{Redis: redis, Now: time.Now}, Renditions: playback.NewCachedStore(&playback.Store{Spanner: spanner}, redis), Catalog: &catalog.Store{Spanner: spanner},
 		Keys: keys, Signer: signer, Now: time.Now,
 	}, nil
 }

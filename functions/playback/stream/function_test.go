@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func TestFunctionWithoutCDN(t *testing.T) {
 	for k, v := range map[string]string{
 		"SEGUE_PROJECT": "p", "SEGUE_SPANNER_DATABASE": w.client.DatabaseName(), "SEGUE_TOKEN_ISSUER": "https://accounts.test",
 		"SEGUE_TOKEN_AUDIENCE": "https://api.test", "SEGUE_JWKS_URL": jwks.URL, "SEGUE_AUDIO_BUCKET": bucket.BucketName(),
-		"SEGUE_KEYSET": w.keys.Keyset, "SEGUE_KEYSET_KEK": w.keys.KEK,
+		"SEGUE_REDIS_URL": os.Getenv("SEGUE_REDIS_URL"), "SEGUE_KEYSET": w.keys.Keyset, "SEGUE_KEYSET_KEK": w.keys.KEK,
 	} {
 		t.Setenv(k, v)
 	}

@@ -9,13 +9,16 @@ import (
 
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/config"
+	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/limit"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
@@ -23,9 +26,11 @@ func TestMain(m *testing.M) { emutest.Main(m) }
 
 // world is a catalogue with its keys and its audio.
 type world struct {
-	deps   Deps
-	client *spanner.Client
-	keys   playback.KeyConfig
+	deps    Deps
+	client  *spanner.Client
+	redis   *redis.Client
+	limiter *limit.Limiter
+	keys    playback.KeyConfig
 }
 
 func newWorld(t testing.TB) *world {
@@ -36,7 +41,16 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.keys = playback.KeyConfig{Keyset: keyset, KEK: kek, Cipher: playback.AES128CTR}
-	w.deps = Deps{Renditions: &playback.Store{Spanner: w.client}, Catalog: &catalog.Store{Spanner: w.client}, Now: time.Now}
+	w.redis = emutest.Redis(t)
+	limits, err := (limit.Config{Limits: "stream=1000:100000"}).Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.limiter = limit.New(w.redis, limits)
+	w.deps = Deps{
+		Access: &playback.Access{Redis: w.redis, Now: time.Now}, Renditions: playback.NewCachedStore(&playback.Store{Spanner: w.client}, w.redis),
+		Catalog: &catalog.Store{Spanner: w.client}, Now: time.Now,
+	}
 	if w.deps.Keys, err = w.keys.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +148,16 @@ var (
 )
 
 // play is a request as the adapter makes it.
-func play(ctx context.Context, d Deps, caller httpapi.Caller, r Request) (Response, error) {
+func (w *world) play(ctx context.Context, caller httpapi.Caller, r Request) (Response, error) {
 	if err := r.Validate(); err != nil {
 		return Response{}, err
 	}
-	return Stream(httpapi.WithCaller(ctx, caller), r, d)
+	check := w.limiter.Check(limit.Stream, limit.Caller{Client: caller.ClientID, User: caller.Subject, SignIn: caller.Session, Epoch: caller.Epoch})
+	return Stream(limit.With(httpapi.WithCaller(ctx, caller), check), r, w.deps)
+}
+
+// writer writes what a label or an operator changes.
+func (w *world) writer(t *testing.T) *event.Writer {
+	t.Helper()
+	return &event.Writer{Spanner: w.client, Publisher: event.NewPublisher(emutest.Topics(t)), Now: time.Now}
 }

@@ -1,21 +1,27 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/httpapi"
 	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/limit"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
 // Deps are what Stream works with.
 type Deps struct {
-	Renditions *playback.Store
+	Access     *playback.Access
+	Renditions *playback.CachedStore
 	Catalog    *catalog.Store
 	Keys       *playback.Wrapper
 	Signer     playback.Signer
@@ -23,7 +29,7 @@ type Deps struct {
 }
 
 // ttl is how long a URL and its key are good; a client asks again before.
-const ttl = 10 * time.Minute
+const ttl = playback.StreamTTL
 
 // Request asks for a track in a format and a quality.
 type Request struct {
@@ -33,6 +39,10 @@ type Request struct {
 	// Context is what is being played through; Offset, where in it the track is.
 	Context string `json:"-" query:"context"`
 	Offset  int64  `json:"-" query:"offset"`
+	// Session is that of POST /v1/me/playback/sessions; without it, the token's is.
+	Session string `json:"-" query:"session"`
+	// Prefetch never starts a session: nobody has pressed play.
+	Prefetch bool `json:"-" query:"prefetch"`
 
 	rendition playback.Rendition
 	album     string
@@ -107,20 +117,36 @@ type Next struct {
 // Headers keep the key out of every cache.
 func (Response) Headers(h http.Header) { h.Set("Cache-Control", "no-store") }
 
-// Stream authorises one rendition for some minutes.
+// Stream authorises one rendition for some minutes. All that Redis is asked is
+// one round trip, and one more where the session that plays is displaced; a
+// rendition that nobody played lately is one read by key.
 func Stream(ctx context.Context, r Request, d Deps) (Response, error) {
 	caller := httpapi.CallerOf(ctx)
-	if r.rendition.Bitrate > playback.Medium && caller.Product != "premium" {
-		return Response{}, errs.New(errs.Forbidden, "%d kbit/s needs a premium subscription", r.rendition.Bitrate).Because("premium_required")
+	session, err := d.session(r.Session)
+	if err != nil {
+		return Response{}, err
 	}
-	l, err := d.Renditions.Rendition(ctx, r.ID, r.rendition)
+	question := playback.Question{Account: caller.Subject, SignIn: caller.Session, Session: session, Track: r.ID, Prefetch: r.Prefetch}
+	var answers *playback.Answers
+	var wanted *playback.Wanted
+	if err := limit.Of(ctx).Do(ctx, func(pipe redis.Pipeliner) {
+		answers = d.Access.Ask(ctx, pipe, question)
+		wanted = d.Renditions.Look(ctx, pipe, r.ID, r.rendition)
+	}); err != nil {
+		return Response{}, err
+	}
+	state := answers.State(ctx, caller.Product)
+	if err := allowed(r, state); err != nil {
+		return Response{}, err
+	}
+	l, err := wanted.Result(ctx)
 	if err != nil {
 		return Response{}, err
 	}
 	if !catalog.InMarket(l.Markets, caller.Market) {
 		return Response{}, errs.New(errs.NotFound, "track %s is not available in %s", r.ID, caller.Market).Because("not_available_in_market")
 	}
-	key, err := d.Keys.Unwrap(l.WrappedKey, l.Binding())
+	key, l, err := d.unwrap(ctx, l)
 	if err != nil {
 		return Response{}, err
 	}
@@ -132,6 +158,9 @@ func Stream(ctx context.Context, r Request, d Deps) (Response, error) {
 	next, err := d.next(ctx, r)
 	if err != nil {
 		return Response{}, err
+	}
+	if state.Begins && !d.Access.Begin(ctx, question) {
+		return Response{}, errDisplaced()
 	}
 	var seek *string
 	if l.SeekSize != nil {
@@ -146,14 +175,68 @@ func Stream(ctx context.Context, r Request, d Deps) (Response, error) {
 	}, nil
 }
 
-// next is known for albums; other contexts have none yet.
+// unwrap opens the rendition's key. One that was cached before the keyset was
+// rotated may be wrapped by a key that is gone: its row has it anew.
+func (d Deps) unwrap(ctx context.Context, l *playback.Live) ([]byte, *playback.Live, error) {
+	key, err := d.Keys.Unwrap(l.WrappedKey, l.Binding())
+	if err == nil {
+		return key, l, nil
+	}
+	now, rerr := d.Renditions.Fresh(ctx, l.TrackID, l.Rendition)
+	if rerr != nil {
+		return nil, nil, rerr
+	}
+	if bytes.Equal(now.WrappedKey, l.WrappedKey) {
+		return nil, nil, err
+	}
+	key, err = d.Keys.Unwrap(now.WrappedKey, now.Binding())
+	return key, now, err
+}
+
+func (d Deps) session(text string) (*playback.Session, error) {
+	if text == "" {
+		return nil, nil
+	}
+	s, err := playback.ParseSession(text, d.Now())
+	return &s, err
+}
+
+func allowed(r Request, s playback.State) error {
+	switch {
+	case s.TakenDown:
+		return playback.TakenDown(r.ID)
+	case r.rendition.Bitrate > playback.Medium && s.Product != playback.Premium:
+		return errs.New(errs.Forbidden, "%d kbit/s needs a premium subscription", r.rendition.Bitrate).Because("premium_required")
+	case s.Displaced:
+		return errDisplaced()
+	}
+	return nil
+}
+
+func errDisplaced() error {
+	return errs.New(errs.Conflict, "this account plays on another device; POST /v1/me/playback/sessions plays here").Because("displaced")
+}
+
+// next is known for albums; other contexts have none yet. What plays now does
+// not wait for what comes next: with Spanner away there is none.
 func (d Deps) next(ctx context.Context, r Request) (*Next, error) {
 	if r.album == "" {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, nextWithin)
+	defer cancel()
 	track, err := d.Catalog.After(ctx, r.album, r.ID)
-	if err != nil || track == "" {
+	if errs.CodeOf(err) == errs.Invalid {
 		return nil, err
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "next is not known", "error", err)
+	}
+	if track == "" {
+		return nil, nil
 	}
 	return &Next{Context: "album", TrackID: track}, nil
 }
+
+// nextWithin is what an answer waits to learn what comes next.
+const nextWithin = 500 * time.Millisecond

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/spanner"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/segue-audio/segue/shared/errs"
@@ -33,7 +34,7 @@ func TestEachRenditionOpensWithItsKey(t *testing.T) {
 	})
 	expires := time.Date(2100, 3, 1, 11, 10, 0, 0, time.UTC)
 	for r, l := range s.live {
-		got, err := play(t.Context(), w.deps, premium, Request{ID: s.track, Format: string(r.Format), Quality: r.Bitrate.String()})
+		got, err := w.play(t.Context(), premium, Request{ID: s.track, Format: string(r.Format), Quality: r.Bitrate.String()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +80,7 @@ func TestEntitlement(t *testing.T) {
 		{"premium", "ogg", "320", playback.Rendition{Format: playback.Ogg, Bitrate: 320}},
 		{"premium", "aac", "320", playback.Rendition{Format: playback.AAC, Bitrate: 320}},
 	} {
-		got, err := play(t.Context(), w.deps, httpapi.Caller{Product: c.product, Market: "SE"}, Request{ID: s.track, Format: c.format, Quality: c.quality})
+		got, err := w.play(t.Context(), httpapi.Caller{Product: c.product, Market: "SE"}, Request{ID: s.track, Format: c.format, Quality: c.quality})
 		if c.want.Bitrate == 0 {
 			e := errs.From(err)
 			if e.Code != errs.Forbidden || e.Reason != "premium_required" || e.Message != "320 kbit/s needs a premium subscription" || got != (Response{}) {
@@ -108,7 +109,7 @@ func TestTracksThatDoNotPlay(t *testing.T) {
 		"its own market":   {s.track, "NO", "", ""},
 		"no market at all": {s.track, "", "", ""},
 	} {
-		got, err := play(t.Context(), w.deps, httpapi.Caller{Product: "premium", Market: c.market}, Request{ID: c.track, Quality: "320"})
+		got, err := w.play(t.Context(), httpapi.Caller{Product: "premium", Market: c.market}, Request{ID: c.track, Quality: "320"})
 		if c.message == "" {
 			if err != nil || got.TrackID != s.track {
 				t.Errorf("%s: %v", name, err)
@@ -154,7 +155,7 @@ func TestNextFollowsTheAlbum(t *testing.T) {
 		"first": {first.track, album, second.track}, "second": {second.track, album, third.track}, "last": {third.track, album, ""},
 		"no context": {first.track, "", ""}, "a playlist, not known yet": {first.track, id.URI("playlist", lemonade), ""},
 	} {
-		got, err := play(t.Context(), w.deps, free, Request{ID: c.track, Context: c.context, Offset: 2})
+		got, err := w.play(t.Context(), free, Request{ID: c.track, Context: c.context, Offset: 2})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -163,7 +164,7 @@ func TestNextFollowsTheAlbum(t *testing.T) {
 			t.Errorf("%s: next is %+v", name, got.Next)
 		}
 	}
-	_, err := play(t.Context(), w.deps, free, Request{ID: first.track, Context: id.URI("album", lemonade)})
+	_, err := w.play(t.Context(), free, Request{ID: first.track, Context: id.URI("album", lemonade)})
 	if want := "track " + first.track + " is not on album " + lemonade; errs.CodeOf(err) != errs.Invalid || errs.From(err).Message != want {
 		t.Errorf("another album: %v", err)
 	}
@@ -176,8 +177,33 @@ func TestForeignKeyIsRefused(t *testing.T) {
 	s := w.add(t, 1, nil)
 	other := newWorld(t)
 	w.deps.Keys = other.deps.Keys
-	if got, err := play(t.Context(), w.deps, free, Request{ID: s.track}); err == nil || errs.CodeOf(err) != errs.Internal || got != (Response{}) {
+	if got, err := w.play(t.Context(), free, Request{ID: s.track}); err == nil || errs.CodeOf(err) != errs.Internal || got != (Response{}) {
 		t.Errorf("answered %+v, %v", got, err)
+	}
+}
+
+// A key that was wrapped anew since it was cached is read again.
+func TestKeyThatWasWrappedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.add(t, 1, nil)
+	first, err := w.play(t.Context(), free, Request{ID: s.track})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another keyset, and the row under it; what is cached is under the first.
+	w.deps.Keys = newWorld(t).deps.Keys
+	l := s.live[playback.Rendition{Format: playback.Ogg, Bitrate: playback.Medium}]
+	key, wrapped, err := w.deps.Keys.NewContentKey(nil, playback.AES128CTR, l.Binding())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.client.Apply(t.Context(), []*spanner.Mutation{spanner.Update("Renditions", []string{"TrackId", "Format", "Bitrate", "WrappedKey"}, []any{s.track, "ogg", 160, wrapped})}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.play(t.Context(), free, Request{ID: s.track})
+	if err != nil || got.Key.Value != base64.RawURLEncoding.EncodeToString(key) || got.Key.Value == first.Key.Value {
+		t.Errorf("%+v, %v", got.Key, err)
 	}
 }
 
