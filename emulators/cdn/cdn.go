@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,7 +30,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/segue-audio/segue/emulators/part"
-	"github.com/segue-audio/segue/shared/playback"
 )
 
 const (
@@ -50,7 +48,8 @@ type Options struct {
 	// Transport carries requests to the origin and adds the credentials that open
 	// the buckets; nil is http.DefaultTransport, which adds none.
 	Transport http.RoundTripper
-	// Keys are the signing keys by name, one to three of 16 bytes; all are good.
+	// Keys are the signing keys to begin with, by name, one to three of 16 bytes;
+	// all are good.
 	Keys map[string][]byte
 	// Now is the clock that expiry is judged by; nil is the system's.
 	Now func() time.Time
@@ -72,7 +71,7 @@ type Stats struct {
 // CDN is the part.
 type CDN struct {
 	opts    Options
-	keys    map[string][]byte
+	keys    *keyring
 	client  *http.Client
 	log     *log.Logger
 	cache   *cache
@@ -99,13 +98,9 @@ func New(opts Options) (*CDN, error) {
 	if opts.Bucket == "" {
 		return nil, errors.New("cdn: no bucket")
 	}
-	if len(opts.Keys) == 0 || len(opts.Keys) > maxKeys {
-		return nil, fmt.Errorf("cdn: %d signing keys: a backend has 1 to %d", len(opts.Keys), maxKeys)
-	}
-	for name, key := range opts.Keys {
-		if err := playback.CheckCDNKey(name, key); err != nil {
-			return nil, fmt.Errorf("cdn: %w", err)
-		}
+	keys, err := newKeyring(opts.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("cdn: %w", err)
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -122,7 +117,7 @@ func New(opts Options) (*CDN, error) {
 	opts.Origin = strings.TrimSuffix(opts.Origin, "/")
 	running, stop := context.WithCancel(context.Background())
 	c := &CDN{
-		opts: opts, keys: maps.Clone(opts.Keys), log: log.New(opts.Log, "", 0), cache: newCache(opts.MaxCacheBytes),
+		opts: opts, keys: keys, log: log.New(opts.Log, "", 0), cache: newCache(opts.MaxCacheBytes),
 		client: &http.Client{Transport: opts.Transport, CheckRedirect: noRedirect},
 		failed: make(chan error, 1), running: running, stop: stop,
 	}

@@ -74,7 +74,7 @@ func (c *CDN) authorize(r *http.Request) (string, error) {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return name, s.verify(scheme+"://"+r.Host+path, c.keys, c.opts.Now())
+	return name, s.verify(scheme+"://"+r.Host+path, c.keys.all(), c.opts.Now())
 }
 
 // object finds the object by its name alone: signatures are no part of the key.

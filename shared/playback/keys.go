@@ -1,16 +1,17 @@
 package playback
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/core/cryptofmt"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 	"google.golang.org/api/option"
@@ -26,19 +27,9 @@ type Wrapper struct{ aead tink.AEAD }
 // with the client options) or file:///path of a cleartext keyset, which is for
 // development alone.
 func OpenKeyset(ctx context.Context, encryptedKeyset, kek string, opts ...option.ClientOption) (*Wrapper, error) {
-	text, err := keysetJSON(encryptedKeyset)
+	handle, err := readHandle(ctx, encryptedKeyset, kek, opts)
 	if err != nil {
 		return nil, err
-	}
-	master, err := openKEK(ctx, kek, opts)
-	if err != nil {
-		return nil, err
-	}
-	handle, err := inContext(ctx, func() (*keyset.Handle, error) {
-		return keyset.Read(keyset.NewJSONReader(bytes.NewReader(text)), master)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("decrypt keyset with %s: %w", kek, err)
 	}
 	return newWrapper(handle)
 }
@@ -87,6 +78,32 @@ func (w *Wrapper) Unwrap(wrapped []byte, b Binding) ([]byte, error) {
 		return nil, fmt.Errorf("unwrap content key of %s: %w", bound, err)
 	}
 	return key, nil
+}
+
+// Rewrap wraps the same key anew, with the primary.
+func (w *Wrapper) Rewrap(wrapped []byte, b Binding) ([]byte, error) {
+	key, err := w.Unwrap(wrapped, b)
+	if err != nil {
+		return nil, err
+	}
+	bound, err := b.associatedData()
+	if err != nil {
+		return nil, err
+	}
+	again, err := w.aead.Encrypt(key, bound)
+	if err != nil {
+		return nil, fmt.Errorf("wrap content key: %w", err)
+	}
+	return again, nil
+}
+
+// WrappedUnder is the id of the keyset's key that a content key was wrapped
+// with: Tink begins a ciphertext with 1 and the id, big-endian.
+func WrappedUnder(wrapped []byte) (id uint32, ok bool) {
+	if len(wrapped) < cryptofmt.TinkPrefixSize || wrapped[0] != cryptofmt.TinkStartByte {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(wrapped[1:]), true
 }
 
 // keysetJSON takes the forms in which secrets are kept.

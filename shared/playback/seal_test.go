@@ -292,3 +292,17 @@ func BenchmarkDecryptBlock(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDecryptRange opens a range from the middle of a file, as a player does
+// after a seek: at no boundary of anything.
+func BenchmarkDecryptRange(b *testing.B) {
+	key, sealed := noise(1, 16), noise(2, 256<<10)
+	plain := make([]byte, len(sealed))
+	b.SetBytes(int64(len(sealed)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Decrypt(key, 7*BlockSize+12_345, plain, sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -27,20 +27,19 @@ type CloudCDN struct {
 }
 
 // NewCloudCDN signs for the CDN that serves at baseURL, with a key that the CDN
-// knows by that name; the key is 16 bytes in base64url, as gcloud takes it.
-func NewCloudCDN(baseURL, keyName, key string) (*CloudCDN, error) {
+// knows by that name. keys is this key, 16 bytes in base64url, as gcloud takes it,
+// or the keys of all slots, as FormatCDNKeys gives them: then the name alone says
+// which signs.
+func NewCloudCDN(baseURL, keyName, keys string) (*CloudCDN, error) {
 	base, err := normalBase(baseURL)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(key), "="))
+	key, err := chooseCDNKey(keyName, keys)
 	if err != nil {
-		return nil, fmt.Errorf("CDN key %q is not base64url: %w", keyName, err)
-	}
-	if err := CheckCDNKey(keyName, raw); err != nil {
 		return nil, err
 	}
-	return &CloudCDN{baseURL: base, keyName: keyName, key: raw}, nil
+	return &CloudCDN{baseURL: base, keyName: keyName, key: key}, nil
 }
 
 // CheckCDNKey says whether Cloud CDN accepts a signing key of this name.
