@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 )
 
 const patience = 60 * time.Second
@@ -26,7 +28,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = shared.Stop(context.Background()) }()
-	return m.Run()
+	return leak.Main(m.Run)
 }
 
 // project is a name that no other test has.

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/segue-audio/segue/functions"
 )
@@ -21,16 +20,18 @@ import (
 const (
 	// DeadLetterTopic receives what no delivery got done.
 	DeadLetterTopic = "dead-letter"
-	// DeadLetterInspect is the pull subscription that keeps dead letters.
+	// DeadLetterInspect is the pull subscription that keeps dead letters where the
+	// manifest has no function for them: without any, they would be lost.
 	DeadLetterInspect = "dead-letter-inspect"
 
 	// The longest that Pub/Sub has: a later answer does not acknowledge.
 	ackDeadline = 600 * time.Second
-	maxAttempts = 10
-	// Production waits from 10 s to 600 s. Here a developer waits: with this
-	// policy the emulator retries after a second, then every three.
-	minBackoff = time.Second
-	maxBackoff = 3 * time.Second
+	// Production has ten deliveries, 10 s to 600 s apart. The emulator forgets
+	// messages where a subscription has a retry policy: several that fail are
+	// delivered some three times each, and then never again. Without one it
+	// delivers every second, so that it takes more of them to last as long as a
+	// lease does.
+	maxAttempts = 30
 )
 
 // Wire makes what the manifest needs in the emulator at host: every topic, the
@@ -41,7 +42,7 @@ func Wire(ctx context.Context, host, project string, m *functions.Manifest, push
 	if err != nil {
 		return fmt.Errorf("wire Pub/Sub: %w", err)
 	}
-	w := wiring{client: client, project: project, attempts: maxAttempts, minBackoff: minBackoff, maxBackoff: maxBackoff}
+	w := wiring{client: client, project: project, attempts: maxAttempts}
 	if err := errors.Join(w.wire(ctx, m, pushURL), client.Close()); err != nil {
 		return fmt.Errorf("wire Pub/Sub: %w", err)
 	}
@@ -54,11 +55,9 @@ func dial(ctx context.Context, host, project string) (*pubsub.Client, error) {
 }
 
 type wiring struct {
-	client     *pubsub.Client
-	project    string
-	attempts   int32
-	minBackoff time.Duration
-	maxBackoff time.Duration
+	client   *pubsub.Client
+	project  string
+	attempts int32
 }
 
 func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(function, topic string) string) error {
@@ -68,29 +67,34 @@ func (w wiring) wire(ctx context.Context, m *functions.Manifest, pushURL func(fu
 			return fmt.Errorf("topic %s: %w", t.Name, err)
 		}
 	}
-	if err := w.subscribe(ctx, &pubsubpb.Subscription{
-		Name: w.subscription(DeadLetterInspect), Topic: w.topic(DeadLetterTopic), AckDeadlineSeconds: int32(ackDeadline.Seconds()),
-	}); err != nil {
-		return err
-	}
+	kept := false
 	for _, f := range m.Functions {
 		for _, topic := range f.Topics {
+			kept = kept || topic == DeadLetterTopic
 			if err := w.subscribe(ctx, w.push(f.Subscription(topic), topic, pushURL(f.Name, topic))); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if kept {
+		return nil
+	}
+	return w.subscribe(ctx, &pubsubpb.Subscription{
+		Name: w.subscription(DeadLetterInspect), Topic: w.topic(DeadLetterTopic), AckDeadlineSeconds: int32(ackDeadline.Seconds()),
+	})
 }
 
 func (w wiring) push(name, topic, url string) *pubsubpb.Subscription {
-	return &pubsubpb.Subscription{
+	s := &pubsubpb.Subscription{
 		Name: w.subscription(name), Topic: w.topic(topic),
 		AckDeadlineSeconds: int32(ackDeadline.Seconds()),
 		PushConfig:         &pubsubpb.PushConfig{PushEndpoint: url},
 		DeadLetterPolicy:   &pubsubpb.DeadLetterPolicy{DeadLetterTopic: w.topic(DeadLetterTopic), MaxDeliveryAttempts: w.attempts},
-		RetryPolicy:        &pubsubpb.RetryPolicy{MinimumBackoff: durationpb.New(w.minBackoff), MaximumBackoff: durationpb.New(w.maxBackoff)},
 	}
+	if topic == DeadLetterTopic {
+		s.DeadLetterPolicy = nil // a dead letter that cannot be kept comes again
+	}
+	return s
 }
 
 func (w wiring) subscribe(ctx context.Context, s *pubsubpb.Subscription) error {

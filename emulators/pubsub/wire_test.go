@@ -73,12 +73,32 @@ func TestWireMakesWhatTheManifestNeeds(t *testing.T) {
 	}
 	if probe.Topic != w.topic("upload-finalized") || probe.AckDeadlineSeconds != 600 ||
 		probe.PushConfig.PushEndpoint != "http://127.0.0.1:2/ingest-probe/upload-finalized" ||
-		probe.DeadLetterPolicy.DeadLetterTopic != w.topic("dead-letter") || probe.DeadLetterPolicy.MaxDeliveryAttempts != 10 ||
-		probe.RetryPolicy.MinimumBackoff.AsDuration() != time.Second || probe.RetryPolicy.MaximumBackoff.AsDuration() != 3*time.Second {
+		probe.DeadLetterPolicy.DeadLetterTopic != w.topic("dead-letter") || probe.DeadLetterPolicy.MaxDeliveryAttempts != maxAttempts || probe.RetryPolicy != nil {
 		t.Errorf("ingest-probe = %v", probe)
 	}
 	if dead.Topic != w.topic("dead-letter") || dead.PushConfig.GetPushEndpoint() != "" {
 		t.Errorf("dead-letter-inspect = %v", dead)
+	}
+}
+
+// Their own function's subscription has no dead-letter topic, and there is no other.
+func TestDeadLettersGoToTheirFunction(t *testing.T) {
+	t.Parallel()
+	name := project()
+	client := connect(t, name)
+	m := manifest()
+	m.Topics = append(m.Topics, functions.Topic{Name: DeadLetterTopic, DeadLetters: true})
+	m.Functions = append(m.Functions, functions.Function{Name: "ops-deadletter", Kind: functions.Event, Topics: []string{DeadLetterTopic}})
+	if err := Wire(t.Context(), shared.Host(), name, m, func(f, topic string) string { return "http://127.0.0.1:1/" + f + "/" + topic }); err != nil {
+		t.Fatal(err)
+	}
+	w := wiring{project: name}
+	s, err := client.SubscriptionAdminClient.GetSubscription(t.Context(), &pubsubpb.GetSubscriptionRequest{Subscription: w.subscription("ops-deadletter.dead-letter")})
+	if err != nil || s.Topic != w.topic(DeadLetterTopic) || s.DeadLetterPolicy != nil || s.PushConfig.PushEndpoint != "http://127.0.0.1:1/ops-deadletter/dead-letter" {
+		t.Errorf("subscription %v, %v", s, err)
+	}
+	if _, err := client.SubscriptionAdminClient.GetSubscription(t.Context(), &pubsubpb.GetSubscriptionRequest{Subscription: w.subscription(DeadLetterInspect)}); err == nil {
+		t.Error("a second subscription takes the dead letters too, which nobody reads")
 	}
 }
 
@@ -120,7 +140,7 @@ func TestUndeliverableMessageIsDeadLetteredIntact(t *testing.T) {
 	defer cancel()
 	client := connect(t, name)
 	// Five attempts are the fewest that Pub/Sub allows.
-	w := wiring{client: client, project: name, attempts: 5, minBackoff: time.Second, maxBackoff: 3 * time.Second}
+	w := wiring{client: client, project: name, attempts: 5}
 	if err := w.wire(ctx, manifest(), func(_, _ string) string { return function.URL }); err != nil {
 		t.Fatal(err)
 	}
@@ -156,5 +176,41 @@ func TestUndeliverableMessageIsDeadLetteredIntact(t *testing.T) {
 	if p.Subscription != w.subscription("ingest-probe.upload-finalized") || p.Message.MessageID != id || string(p.Message.Data) != "sound" ||
 		!maps.Equal(p.Message.Attributes, attributes) || p.Message.Published.IsZero() {
 		t.Errorf("push = %+v", p)
+	}
+}
+
+// Several that fail at once all come again, as often as is allowed: with a retry
+// policy the emulator would forget them after some three deliveries.
+func TestNoneOfSeveralThatFailIsForgotten(t *testing.T) {
+	t.Parallel()
+	const several, often = 4, 8
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(function.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	name := project()
+	client := connect(t, name)
+	w := wiring{client: client, project: name, attempts: often}
+	if err := w.wire(ctx, manifest(), func(_, _ string) string { return function.URL }); err != nil {
+		t.Fatal(err)
+	}
+	for range several {
+		if _, err := client.Publisher("upload-finalized").Publish(ctx, &pubsub.Message{Data: []byte("sound")}).Get(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dead := 0; dead < several; {
+		pulled, err := client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: w.subscription(DeadLetterInspect), MaxMessages: several})
+		if err != nil {
+			t.Fatalf("%d of %d were dead-lettered: %v", dead, several, err)
+		}
+		for _, m := range pulled.ReceivedMessages {
+			dead++
+			if err := client.SubscriptionAdminClient.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: w.subscription(DeadLetterInspect), AckIds: []string{m.AckId}}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

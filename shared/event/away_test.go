@@ -3,6 +3,7 @@ package event_test
 import (
 	"context"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -104,5 +105,40 @@ func TestEventsFailAlone(t *testing.T) {
 	relay(t, w, 1)
 	if left := outbox(t, w); len(left) != 0 {
 		t.Errorf("the outbox keeps %v", left)
+	}
+}
+
+// What an event caused is waited for longer: the relay would come a minute later,
+// and the event itself finds nothing left to do.
+func TestEventFunctionWaitsForPubSub(t *testing.T) {
+	t.Parallel()
+	w, topics := emutest.Writer(t)
+	proxy := emutest.Faults(t, os.Getenv("PUBSUB_EMULATOR_HOST"))
+	client, err := pubsub.NewClient(t.Context(), topics.Project(), option.WithEndpoint(proxy.Addr), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	w.Publisher = event.NewPublisher(client)
+	proxy.Cut()
+	artist := newID()
+	done := make(chan error, 1)
+	go func() { done <- w.Write(event.WithPatience(t.Context()), adding(artist)) }()
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(1500 * time.Millisecond): // longer than a request would
+	}
+	if err := proxy.Mend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if left := outbox(t, w); len(left) != 0 {
+		t.Errorf("the outbox keeps %v", left)
+	}
+	if got := emutest.Received(t, topics, topic); len(got) != 1 {
+		t.Errorf("%d events arrived", len(got))
 	}
 }

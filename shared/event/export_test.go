@@ -12,6 +12,9 @@ import (
 
 const Shards = shards
 
+// WithPatience is the context of an event function.
+func WithPatience(ctx context.Context) context.Context { return withPatience(ctx) }
+
 func (m Message) Key() spanner.Key          { return m.key() }
 func (m Message) Insert() *spanner.Mutation { return m.insert() }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/segue-audio/segue/emulators/part"
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/event/eventpb"
+	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/registry"
 	"github.com/segue-audio/segue/shared/telemetry"
 )
@@ -44,7 +45,10 @@ func (c *calls) answer(ctx context.Context, key string, got call) error {
 	return into.fail
 }
 
-var errNotReady = errors.New("a store is away")
+var (
+	errNotReady = errors.New("a store is away")
+	errKept     = errors.New("put https://storage.test/b/o?X-Goog-Signature=abc: out of order")
+)
 
 // framework serves three functions by the Functions Framework itself, which has
 // no other way to make its CloudEvents, and which nothing stops.
@@ -65,6 +69,7 @@ var framework = sync.OnceValues(func() (*functions, error) {
 		}
 		return fmt.Errorf("%T is none of the messages", m)
 	}, []proto.Message{&eventpb.CatalogChanged{}, &eventpb.TrackAnalyzed{}}...)
+	event.Register[gcp.Config]("test-kept", ready, func(context.Context, *eventpb.CatalogChanged, *calls) error { return errKept })
 	event.RegisterBucket[struct{}]("test-finalized", ready, func(ctx context.Context, m event.Finalized, c *calls) error {
 		return c.answer(ctx, m.Object, call{finalized: m})
 	}, nil)

@@ -21,6 +21,25 @@ const shards = 8
 // is left to the relay.
 const publishWithin = time.Second
 
+// patience is publishWithin for what an event caused: nobody waits for the
+// answer, the instance keeps its CPU, and the relay comes a minute later only.
+const patience = 20 * time.Second
+
+type patient struct{}
+
+// withPatience marks the context of an event function.
+func withPatience(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patient{}, patience)
+}
+
+// within is how long publishing in a context may take.
+func within(ctx context.Context) time.Duration {
+	if d, ok := ctx.Value(patient{}).(time.Duration); ok {
+		return d
+	}
+	return publishWithin
+}
+
 // Writer is the one way to write what causes events. Die where it may, nothing
 // is lost and no event tells of what did not happen:
 //
@@ -72,7 +91,6 @@ func (w *Writer) Write(ctx context.Context, change func(context.Context, *spanne
 	if err != nil {
 		return err
 	}
-	crash.Point("outbox:committed")
 	w.finish(ctx, messages)
 	return nil
 }
@@ -82,7 +100,8 @@ func (w *Writer) finish(ctx context.Context, messages []Message) {
 	if len(messages) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishWithin)
+	crash.Point("outbox:committed")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within(ctx))
 	defer cancel()
 	sent, err := w.Publisher.Publish(ctx, messages...)
 	if err != nil {

@@ -93,11 +93,19 @@ type published struct {
 }
 
 func add[Config, M, Deps any](name string, messages []string, deps func() (Deps, error), decode func(published) (M, error), logic Logic[M, Deps], origin Origin[M, Deps]) {
+	failed := recorder(config.Names[Config]())
+	if _, last := any(*new(M)).(DeadLetter); last {
+		failed = nil // nothing comes after the dead letters' own function
+	}
 	registry.Add(registry.Function{
 		Name: name, Messages: messages, Environment: config.Names[Config](),
 		Ready: func() error { _, err := deps(); return errors.Join(telemetry.Start(), err) },
 		CloudEvent: func(ctx context.Context, e ce.Event) error {
-			defer drain.Enter()()
+			leave, ok := drain.Enter()
+			defer leave()
+			if !ok {
+				return errEnding
+			}
 			if err := telemetry.Start(); err != nil {
 				return fmt.Errorf("not ready: %w", err)
 			}
@@ -115,17 +123,23 @@ func add[Config, M, Deps any](name string, messages []string, deps func() (Deps,
 			})
 			defer telemetry.AfterEvent(ctx)
 			start := time.Now()
-			err := handle(ctx, p, deps, decode, logic)
+			err := handle(withPatience(ctx), p, deps, decode, logic)
 			end(err)
 			level, outcome := slog.LevelInfo, "done"
 			if err != nil {
 				level, outcome = slog.LevelWarn, err.Error()
 			}
 			slog.Log(ctx, level, "event", "function", name, "message_id", p.Message.MessageID, "outcome", outcome, "ms", time.Since(start).Milliseconds())
+			if err != nil && failed != nil {
+				failed.record(ctx, name, p, err)
+			}
 			return err
 		},
 	})
 }
+
+// errEnding has Pub/Sub deliver the event again, to another instance.
+var errEnding = errors.New("this instance is ending")
 
 // originWithin is how long an event waits to learn its trace.
 const originWithin = 2 * time.Second

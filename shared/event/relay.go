@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/spanner"
+
+	"github.com/segue-audio/segue/shared/crash"
 )
 
 // relayPage is how many messages are read and published together: some
@@ -16,7 +18,9 @@ const relayPage = 200
 
 // Relay publishes what was written before the given time and is still in the
 // outbox, and says how many messages that were. What cannot be published stays,
-// and holds up nothing behind it.
+// and holds up nothing behind it. Die where it may, and the next run finds what
+// is left: before a page is published, all of it; before what was published is
+// deleted, that too, and it is published again, under the same ids.
 func (w *Writer) Relay(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	var first error
@@ -24,6 +28,7 @@ func (w *Writer) Relay(ctx context.Context, before time.Time) (int, error) {
 		if err != nil {
 			return total, errors.Join(first, fmt.Errorf("read the outbox: %w", err))
 		}
+		crash.Point("relay:read")
 		sent, err := w.Publisher.Publish(ctx, messages...)
 		if err != nil && first == nil {
 			first = err
@@ -31,6 +36,7 @@ func (w *Writer) Relay(ctx context.Context, before time.Time) (int, error) {
 		if len(sent) == 0 {
 			continue
 		}
+		crash.Point("relay:published")
 		if err := w.forget(ctx, sent); err != nil {
 			return total, errors.Join(first, fmt.Errorf("clear the outbox: %w", err))
 		}

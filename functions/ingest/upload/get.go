@@ -49,6 +49,11 @@ func Get(ctx context.Context, r GetRequest, d Deps) (GetResponse, error) {
 	if u.LabelID != httpapi.CallerOf(ctx).Subject {
 		return GetResponse{}, missing
 	}
+	if !u.Settled() {
+		if u.Reason, err = ingest.Delayed(ctx, tx, u.ID); err != nil {
+			return GetResponse{}, err
+		}
+	}
 	done := map[playback.Rendition]bool{}
 	if u.Status == ingest.Processing {
 		attempts, err := ingest.Attempts(ctx, tx, u.TrackID)

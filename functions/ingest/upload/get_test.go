@@ -17,7 +17,9 @@ import (
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/emulators/identity"
 	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/deadletter"
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/id"
 	"github.com/segue-audio/segue/shared/ingest"
 	"github.com/segue-audio/segue/shared/playback"
@@ -107,6 +109,28 @@ func TestGetTellsHowFarItIs(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
 		}
+	}
+}
+
+// An upload whose event is a dead letter is said to be delayed, until it has come
+// to an end.
+func TestGetTellsOfADelay(t *testing.T) {
+	t.Parallel()
+	d := deps(t)
+	upload := create(t, d, "label", announce(5)).ID
+	letter := event.NewDeadLetter("1", nil, map[string]string{"CloudPubSubDeadLetterSourceSubscription": "ingest-probe.upload-finalized"})
+	if _, _, err := deadletter.Keep(t.Context(), d.Spanner, letter, upload); err != nil {
+		t.Fatal(err)
+	}
+	const delay = "delayed: the file has arrived, but could not be looked at; it will be tried again by an operator"
+	if got, err := Get(as(t.Context(), "label"), GetRequest{ID: upload}, d); err != nil || got.Status != ingest.Waiting || got.Reason != delay {
+		t.Errorf("%s: %s, %v", got.Status, got.Reason, err)
+	}
+	if err := ingest.Fail(t.Context(), d.Spanner, upload, 0, "a reason"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Get(as(t.Context(), "label"), GetRequest{ID: upload}, d); err != nil || got.Reason != "a reason" {
+		t.Errorf("%s: %s, %v", got.Status, got.Reason, err)
 	}
 }
 

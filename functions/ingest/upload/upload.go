@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
 
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
@@ -94,6 +95,7 @@ func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error
 	if _, err := d.Spanner.Apply(ctx, []*spanner.Mutation{row}); err != nil {
 		return CreateResponse{}, fmt.Errorf("record upload: %w", err)
 	}
+	crash.Point("upload:recorded")
 	answer := CreateResponse{ID: u.ID, Method: http.MethodPut, ExpiresAt: u.ExpiresAt, Resumable: r.Resumable}
 	if r.Resumable {
 		answer.Headers = map[string]string{"Content-Type": u.ContentType}
@@ -104,6 +106,7 @@ func Create(ctx context.Context, r CreateRequest, d Deps) (CreateResponse, error
 	if err != nil {
 		return CreateResponse{}, err
 	}
+	crash.Point("upload:addressed")
 	return answer, nil
 }
 

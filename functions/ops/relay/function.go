@@ -31,8 +31,8 @@ func wire() (*event.Writer, error) {
 // grace is what a function has to publish by itself.
 const grace = time.Minute
 
-// Relay empties the outbox of what is older than the grace.
+// Relay empties the outbox of what is older than the grace when the job is due.
 func Relay(ctx context.Context, w *event.Writer) (map[string]int, error) {
-	n, err := w.Relay(ctx, w.Now().Add(-grace))
+	n, err := w.Relay(ctx, httpapi.DueAt(ctx, w.Now).Add(-grace))
 	return map[string]int{"published": n}, err
 }
