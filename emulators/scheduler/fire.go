@@ -20,7 +20,13 @@ var ErrUnknownJob = errors.New("unknown job")
 // way is waited for, so that the answer is that of a run which began after the
 // call, and there are never two at once.
 func (s *Scheduler) Fire(ctx context.Context, name string) (status int, body []byte, err error) {
-	scheduled := s.options.Now().UTC()
+	return s.FireAt(ctx, name, s.options.Now())
+}
+
+// FireAt is Fire as if the job had been due at a time: that is what the function
+// is told, which can so be seen to do what it does on another day.
+func (s *Scheduler) FireAt(ctx context.Context, name string, due time.Time) (status int, body []byte, err error) {
+	scheduled := due.UTC()
 	j, known := s.jobs[name]
 	if !known {
 		return 0, nil, fmt.Errorf("%w %q: the manifest has %s", ErrUnknownJob, name, strings.Join(s.names(), ", "))

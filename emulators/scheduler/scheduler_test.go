@@ -227,6 +227,37 @@ func TestFireNow(t *testing.T) {
 	}
 }
 
+func TestFireAsOfATime(t *testing.T) {
+	t.Parallel()
+	due := make(chan string, 1)
+	s, _, _ := newScheduler(t, func(w http.ResponseWriter, r *http.Request) {
+		due <- r.Header.Get("X-CloudScheduler-ScheduleTime")
+		_, _ = io.WriteString(w, `{"removed":3}`)
+	}, nil, every("ingest-cleanup", "0 0 1 1 *"))
+	for query, want := range map[string]string{
+		"?at=2030-01-02T03:04:05Z":        "2030-01-02T03:04:05Z",
+		"?at=2030-01-02T03:04:05%2B02:00": "2030-01-02T01:04:05Z",
+		"?at=tomorrow":                    "",
+		"?at=":                            "",
+		"?at=2030-01-02&at=2030-01-02":    "",
+	} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/_emulators/schedule/ingest-cleanup"+query, nil))
+		if want == "" {
+			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "at") {
+				t.Errorf("%s: %d %s", query, w.Code, w.Body)
+			}
+			continue
+		}
+		if got := <-due; w.Code != http.StatusOK || got != want || !strings.Contains(w.Body.String(), `"answer":{"removed":3}`) {
+			t.Errorf("%s: %d %s, due %s", query, w.Code, w.Body, got)
+		}
+	}
+	if len(due) > 0 {
+		t.Error("a job was run at no time")
+	}
+}
+
 func TestFireReturnsTheAnswer(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newScheduler(t, func(w http.ResponseWriter, _ *http.Request) {

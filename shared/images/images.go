@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"time"
 )
 
 // Prefix of every object.
@@ -16,6 +17,11 @@ const Prefix = "images/"
 
 // MaxBytes is how long a picture's file may be.
 const MaxBytes = 20 << 20
+
+// Unnamed is how long the objects of a picture that no row names are kept, for
+// whoever is about to name it. What is half as old is not relied upon, but written
+// anew: so nobody names what the clean-up is about to remove.
+const Unnamed = 24 * time.Hour
 
 // version is of the way in which render makes the sizes: objects are never
 // written again, so another way needs other names.

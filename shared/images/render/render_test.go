@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"golang.org/x/image/webp"
@@ -117,7 +118,7 @@ func TestStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i, err := Store(t.Context(), bucket, c.picture)
+			i, err := Store(t.Context(), bucket, c.picture, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +198,7 @@ func TestStoreRefuses(t *testing.T) {
 		"a long file":          {append(slices.Clone(whole), make([]byte, images.MaxBytes)...), "bytes, at most 20971520 (20 MiB) are taken"},
 		"a kind that is known": {[]byte("II*\x00\x08\x00\x00\x00"), "it is none of JPEG, PNG, GIF and WebP"},
 	} {
-		_, err := Store(t.Context(), bucket, c.picture)
+		_, err := Store(t.Context(), bucket, c.picture, time.Now())
 		if reason, bad := Failed(err); !bad || !strings.Contains(reason, c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
@@ -230,7 +231,7 @@ func TestStoreAgain(t *testing.T) {
 	picture := imagestest.JPEG(t, 400, 400)
 	var g errgroup.Group
 	for range 3 {
-		g.Go(func() error { _, err := Store(t.Context(), bucket, picture); return err })
+		g.Go(func() error { _, err := Store(t.Context(), bucket, picture, time.Now()); return err })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
@@ -249,12 +250,21 @@ func TestStoreAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if got, err := Store(t.Context(), bucket, picture); err != nil || got != i {
+		if got, err := Store(t.Context(), bucket, picture, time.Now()); err != nil || got != i {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
 	again, err := bucket.Object(want[0]).Attrs(t.Context())
 	if err != nil || again.Generation != kept.Generation || len(ingesttest.Objects(t, bucket)) != 6 {
 		t.Errorf("written again: %v, %v", again, err)
+	}
+	// Half a day on, the clean-up may be about to remove them.
+	if _, err := Store(t.Context(), bucket, picture, time.Now().Add(13*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range want {
+		if o, err := bucket.Object(name).Attrs(t.Context()); err != nil || (name == want[0] && o.Generation == kept.Generation) {
+			t.Errorf("relied upon: %v, %v", o, err)
+		}
 	}
 }
