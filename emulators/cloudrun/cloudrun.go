@@ -11,10 +11,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
 	"strconv"
-	"time"
 
 	"github.com/segue-audio/segue/emulators/part"
 	"github.com/segue-audio/segue/functions"
@@ -30,7 +27,9 @@ type Options struct {
 	Verify func(token, audience string) error
 	// Target runs one function only, alone in its process.
 	Target string
-	Log    io.Writer
+	// Separate are functions that run alone, beside the common process.
+	Separate Separate
+	Log      io.Writer
 }
 
 // Host is a process of functions and its front.
@@ -40,6 +39,8 @@ type Host struct {
 	front   *part.Server
 	port    int // of the process
 	failed  chan error
+	alone   map[string]*instance
+	revision
 }
 
 // New makes a host that has not started.
@@ -59,6 +60,9 @@ func (h *Host) Listen(ctx context.Context) error {
 		return err
 	}
 	h.port = port
+	if err := h.separate(); err != nil {
+		return err
+	}
 	h.front, err = part.StartServer(ctx, "functions", h.options.Port, h.handler())
 	return err
 }
@@ -70,58 +74,35 @@ func (h *Host) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	self, err := os.Executable()
+	if h.allAlone() {
+		return nil
+	}
+	p, err := h.launch(h.port, h.options.Env, h.options.Log)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self) //nolint:noctx // it outlives ctx, which bounds the start only
-	cmd.Env = append(os.Environ(), portVariable+"="+strconv.Itoa(h.port), "FUNCTION_TARGET="+h.options.Target)
-	for k, v := range h.options.Env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	if h.process, err = part.StartProcess("functions", h.options.Log, cmd); err != nil {
-		return err
-	}
-	if err := h.await(ctx); err != nil {
+	h.mu.Lock()
+	h.process = p
+	h.mu.Unlock()
+	if err := awaitProcess(ctx, p, h.base()); err != nil {
 		_ = h.Stop(context.WithoutCancel(ctx))
 		return err
 	}
-	go func() {
-		select {
-		case err := <-h.front.Failed():
-			h.failed <- err
-		case <-h.process.Ended():
-			// By itself it leaves the reason, told to by Stop it leaves none.
-			select {
-			case err := <-h.process.Failed():
-				h.failed <- err
-			default:
-			}
-		}
-	}()
+	h.heed(p)
 	return nil
 }
 
-func (h *Host) await(ctx context.Context) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if h.Health(ctx) == nil {
-			return nil
-		}
-		select {
-		case err := <-h.process.Failed():
-			return err
-		case <-ctx.Done():
-			return fmt.Errorf("the functions are not up: %w", context.Cause(ctx))
-		case <-tick.C:
-		}
+// Health asks the framework for a path that no function has. Functions that run
+// alone are well: who calls one starts it.
+func (h *Host) Health(ctx context.Context) error {
+	if h.allAlone() {
+		return nil
 	}
+	return healthy(ctx, h.base())
 }
 
-// Health asks the framework for a path that no function has.
-func (h *Host) Health(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base()+"/healthz", nil)
+func healthy(ctx context.Context, base string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/healthz", nil)
 	if err != nil {
 		return err
 	}
@@ -132,12 +113,18 @@ func (h *Host) Health(ctx context.Context) error {
 	return resp.Body.Close()
 }
 
-func (h *Host) base() string { return fmt.Sprintf("http://127.0.0.1:%d", h.port) }
+func (h *Host) base() string {
+	_, port := h.common()
+	return baseOf(port)
+}
 
 // Stop lets requests in flight finish, as the platform does, then ends all.
 func (h *Host) Stop(ctx context.Context) error {
-	if h.process != nil {
-		if err := h.process.Stop(ctx); err != nil {
+	if err := h.stopAlone(ctx); err != nil {
+		return err
+	}
+	for _, p := range h.end() {
+		if err := p.Stop(ctx); err != nil {
 			return err
 		}
 	}
@@ -151,31 +138,43 @@ func (h *Host) Stop(ctx context.Context) error {
 func (h *Host) Failed() <-chan error { return h.failed }
 
 // PID is the process of the functions.
-func (h *Host) PID() int { return h.process.PID() }
+func (h *Host) PID() int {
+	p, _ := h.common()
+	return p.PID()
+}
 
 // proxy leads to the process; in FUNCTION_TARGET mode its function is at /.
 func (h *Host) proxy() http.Handler {
-	to, _ := url.Parse(h.base())
-	p := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to)
-			r.Out.Host = r.In.Host
-			// The gateway before us is the load balancer that sets these.
-			for _, k := range []string{"X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For"} {
-				r.Out.Header[k] = r.In.Header[k]
-			}
-		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			status := http.StatusServiceUnavailable
-			if r.Context().Err() != nil {
-				status = http.StatusGatewayTimeout
-			}
-			fmt.Fprintf(h.options.Log, "%s %s: %v\n", r.Method, r.URL.Path, err)
-			http.Error(w, http.StatusText(status), status)
-		},
-	}
+	var p http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		port, leave := h.enter()
+		defer leave()
+		to := &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(port)}
+		(&httputil.ReverseProxy{Rewrite: rewrite(to), ErrorHandler: unreachable(h.options.Log)}).ServeHTTP(w, r)
+	})
 	if h.options.Target != "" {
 		return http.StripPrefix("/"+h.options.Target, p)
 	}
 	return p
+}
+
+func rewrite(to *url.URL) func(*httputil.ProxyRequest) {
+	return func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+		// The gateway before us is the load balancer that sets these.
+		for _, k := range []string{"X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For"} {
+			r.Out.Header[k] = r.In.Header[k]
+		}
+	}
+}
+
+func unreachable(log io.Writer) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		status := http.StatusServiceUnavailable
+		if r.Context().Err() != nil {
+			status = http.StatusGatewayTimeout
+		}
+		fmt.Fprintf(log, "%s %s: %v\n", r.Method, r.URL.Path, err)
+		http.Error(w, http.StatusText(status), status)
+	}
 }

@@ -34,6 +34,6 @@ func (h *Host) handler() http.Handler {
 		if r.URL.Path == "/"+name {
 			r.URL.Path += "/" // the function's own root
 		}
-		proxy.ServeHTTP(w, r)
+		h.serverOf(name, proxy).ServeHTTP(w, r)
 	})
 }

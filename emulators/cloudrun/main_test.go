@@ -20,12 +20,17 @@ import (
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/emulators/identity"
 	"github.com/segue-audio/segue/functions"
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/drain"
 	"github.com/segue-audio/segue/shared/playback"
 	"github.com/segue-audio/segue/shared/registry"
 )
 
-const patience = 30 * time.Second
+const (
+	patience = 30 * time.Second
+	// stuckVariable makes a process that never comes up.
+	stuckVariable = "SEGUE_TEST_STUCK"
+)
 
 func TestMain(m *testing.M) {
 	registerTestFunctions()
@@ -43,7 +48,13 @@ type seen struct {
 // registerTestFunctions adds functions that show their surroundings to those of
 // Segue.
 func registerTestFunctions() {
-	ready := func() error { return nil }
+	ready := func() error {
+		if os.Getenv(stuckVariable) != "" {
+			fmt.Println("stuck")
+			<-make(chan struct{})
+		}
+		return nil
+	}
 	registry.Add(registry.Function{Name: "test-echo", Ready: ready, HTTP: echo})
 	registry.Add(registry.Function{Name: "test-slow", Ready: ready, HTTP: slow})
 	registry.Add(registry.Function{Name: "test-job", Ready: ready, HTTP: echo})
@@ -55,12 +66,19 @@ func registerTestFunctions() {
 
 // slow takes its time below two paths.
 func slow(w http.ResponseWriter, r *http.Request) {
-	defer drain.Enter()()
+	leave, ok := drain.Enter()
+	defer leave()
+	if !ok {
+		http.Error(w, "the end", http.StatusServiceUnavailable)
+		return
+	}
 	switch r.URL.Path {
 	case "/draining": // ends when the test lets it
 		fmt.Println("slow: entered")
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "complete")
+	case "/dying":
+		crash.Point("test:dying")
 	case "/cut":
 		<-r.Context().Done()
 		fmt.Println("slow: cut")

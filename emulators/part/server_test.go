@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func get(ctx context.Context, url string) (string, error) {
@@ -156,4 +158,35 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// Headers that do not come to an end hold nothing for long: functions rely on it
+// here as on the platform's front end.
+func TestHeadersThatTrickleAreCut(t *testing.T) {
+	t.Parallel()
+	s, err := StartServer(t.Context(), "test", 0, http.NotFoundHandler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n")
+		for range time.Tick(500 * time.Millisecond) {
+			if err != nil {
+				return
+			}
+			_, err = io.WriteString(c, "X-More: and more\r\n")
+		}
+	}()
+	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection is still open")
+	}
 }

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 	"github.com/segue-audio/segue/shared/crash"
 )
 
 // TestMain makes of the test's program one that passes two points.
 func TestMain(m *testing.M) {
 	if os.Getenv("SEGUE_TEST_CHILD") == "" {
-		os.Exit(m.Run())
+		os.Exit(leak.Main(m.Run))
 	}
 	child()
 }
@@ -55,5 +56,39 @@ func TestPoint(t *testing.T) {
 				t.Errorf("ended with %d: %q; want %d: %q", status, got, tt.status, tt.out)
 			}
 		})
+	}
+}
+
+// Armed, a point ends one process, at its next pass; the next one passes.
+func TestArm(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run := func() (int, string) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SEGUE_TEST_CHILD=1", crash.Folder+"="+dir)
+		out, _ := cmd.CombinedOutput()
+		return cmd.ProcessState.ExitCode(), strings.Join(strings.Fields(string(out)), " ")
+	}
+	for _, point := range []string{"a:second", "b:never"} {
+		if err := crash.Arm(dir, point); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, out := run(); status != crash.Status || out != "between crash at a:second" {
+		t.Errorf("armed, it ended with %d: %q", status, out)
+	}
+	if all, err := crash.Armed(dir); err != nil || len(all) != 1 || all[0] != "b:never" {
+		t.Errorf("armed are %q, %v", all, err)
+	}
+	if status, out := run(); status != 0 || out != "between cleaned up" {
+		t.Errorf("the next one ended with %d: %q", status, out)
+	}
+	for _, bad := range []string{"", "outbox", "outbox:", ":committed", "../x:y", "a/b:c", "a:b:c", "A:b", "a:b "} {
+		if err := crash.Arm(dir, bad); err == nil || !strings.Contains(err.Error(), "is no crash point") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if err := crash.Arm(dir+"/none", "a:first"); err == nil {
+		t.Error("a folder that is not there was armed")
 	}
 }

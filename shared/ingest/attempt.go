@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
 
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
@@ -17,6 +18,7 @@ import (
 const (
 	Leased   = "leased"   // somebody is at work, until the lease ends
 	Complete = "complete" // all objects are written
+	Removing = "removing" // the clean-up has taken it; whoever is at work is too late
 )
 
 // Attempt is one try at making a rendition. Its folder and its key belong to it
@@ -116,6 +118,7 @@ func (a *Attempt) Discard(ctx context.Context, client *spanner.Client, bucket *s
 			return fmt.Errorf("delete %s: %w", o.Name, err)
 		}
 	}
+	crash.Point("discard:objects-removed")
 	if _, err := client.Apply(ctx, []*spanner.Mutation{spanner.Delete("RenditionAttempts", a.Key())}); err != nil {
 		return fmt.Errorf("delete attempt %s: %w", a.ID, err)
 	}

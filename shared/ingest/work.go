@@ -9,6 +9,7 @@ import (
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
 
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/ingest/ffmpeg"
 )
 
@@ -36,6 +37,7 @@ func FailTrack(ctx context.Context, client *spanner.Client, audio *storage.Bucke
 	if err := Fail(ctx, client, upload, generation, reason); err != nil {
 		return err
 	}
+	crash.Point("failure:recorded")
 	_, err := DiscardFailed(ctx, client, audio, upload, now)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/segue-audio/segue/shared/catalog"
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/event/eventpb"
 	"github.com/segue-audio/segue/shared/images"
@@ -33,7 +34,10 @@ func (d Deps) tagCover(ctx context.Context, path string, f *file) error {
 		err = render.TooLarge(size)
 	}
 	if err == nil {
-		f.cover, err = render.Store(ctx, d.Images, b)
+		f.cover, err = render.Store(ctx, d.Images, b, d.Writer.Now())
+	}
+	if err == nil {
+		crash.Point("probe:cover-stored")
 	}
 	reason, bad := render.Failed(err)
 	if unread := (*ffmpeg.ErrFile)(nil); errors.As(err, &unread) {
@@ -82,7 +86,7 @@ func (d Deps) picture(ctx context.Context, u *ingest.Upload, generation int64) e
 	b, err := d.readPicture(ctx, u, generation)
 	var image images.Image
 	if err == nil {
-		image, err = render.Store(ctx, d.Images, b)
+		image, err = render.Store(ctx, d.Images, b, d.Writer.Now())
 	}
 	if reason, bad := render.Failed(err); bad {
 		return ingest.Fail(ctx, d.Writer.Spanner, u.ID, generation, "not a picture that can be used: "+reason)
@@ -93,6 +97,7 @@ func (d Deps) picture(ctx context.Context, u *ingest.Upload, generation int64) e
 	if err != nil {
 		return err
 	}
+	crash.Point("probe:picture-stored")
 	_, err = d.Writer.Spanner.ReadWriteTransaction(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		u, err := ingest.Read(ctx, tx, u.ID)
 		if err != nil || u.Status != ingest.Waiting {

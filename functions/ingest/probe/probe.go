@@ -14,6 +14,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/segue-audio/segue/shared/crash"
 	"github.com/segue-audio/segue/shared/errs"
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/id"
@@ -76,6 +77,7 @@ func Probe(ctx context.Context, n event.Finalized, d Deps) error {
 	case err != nil:
 		return err
 	}
+	crash.Point("probe:examined")
 	return d.accept(ctx, u.ID, generation, f)
 }
 
