@@ -54,19 +54,15 @@ func sayLast() {
 	all.Wait()
 }
 
-// gate is held for reading by each request; the end of the process is its
-// writer, so it waits for all of them and lets no new one begin.
-type gate struct{ sync.RWMutex }
-
-// Enter marks the begin of a request; the caller defers what it returns. On
-// the platform, the first one begins to watch for SIGTERM. Elsewhere signals
-// belong to whoever runs the process.
-func Enter() (leave func()) {
+// Enter marks the begin of a request; the caller defers leave. Once the process
+// was told to end it lets nobody in: the caller answers that at once, so that
+// whoever sent it can go elsewhere. On the platform, the first call begins to
+// watch for SIGTERM. Elsewhere signals belong to whoever runs the process.
+func Enter() (leave func(), ok bool) {
 	if os.Getenv("K_SERVICE") != "" {
 		once.Do(Watch)
 	}
-	work.RLock()
-	return work.RUnlock
+	return work.enter()
 }
 
 // Watch ends the process at SIGTERM, after what is in flight.
@@ -83,20 +79,4 @@ func Watch() {
 		<-answered
 		os.Exit(0)
 	}()
-}
-
-// close lets nobody in any more and says whether all left within limit, which
-// is as long as the platform would wait.
-func (g *gate) close(limit time.Duration) (idle bool) {
-	left := make(chan struct{})
-	go func() {
-		g.Lock()
-		close(left)
-	}()
-	select {
-	case <-left:
-		return true
-	case <-time.After(limit):
-		return false
-	}
 }

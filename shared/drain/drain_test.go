@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 )
 
 const (
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serve())
 		os.Exit(3)
 	}
-	os.Exit(m.Run())
+	os.Exit(leak.Main(m.Run))
 }
 
 // large takes a server a while to send, after its handler left.
@@ -42,23 +44,27 @@ func serve() error {
 	}
 	fmt.Println(l.Addr())
 	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handle(r)
+		if !handle(r) {
+			http.Error(w, "too late", http.StatusServiceUnavailable)
+			return
+		}
 		_, _ = io.WriteString(w, large)
 	}))
 }
 
-func handle(r *http.Request) {
-	defer Enter()()
-	if r.URL.Path != "/slow" {
-		return
+func handle(r *http.Request) bool {
+	leave, ok := Enter()
+	defer leave()
+	if !ok || r.URL.Path != "/slow" {
+		return ok
 	}
 	fmt.Println("entered")
-	for work.TryRLock() { // nobody waits for the end yet
-		work.RUnlock()
+	for !work.closed() {
 		time.Sleep(time.Millisecond)
 	}
 	fmt.Println("draining")
 	_, _ = io.Copy(io.Discard, r.Body) // ends when the test lets it
+	return true
 }
 
 // instance is a running serve.
@@ -147,7 +153,10 @@ func TestRequestInFlightCompletes(t *testing.T) {
 	i.expect("entered")
 	i.terminate()
 	i.expect("draining")
-	late := i.get("/", nil) // comes too late to begin
+	// What comes too late is told so at once, while the other is in flight.
+	if r := <-i.get("/", nil); r.err != nil || r.body != "too late\n" {
+		t.Errorf("a request at the end: %q, %v", r.body, r.err)
+	}
 	select {
 	case r := <-slow:
 		t.Fatalf("it ended before its time: %v", r.err)
@@ -161,9 +170,6 @@ func TestRequestInFlightCompletes(t *testing.T) {
 	}
 	if err := i.cmd.Wait(); err != nil {
 		t.Errorf("the process ended with %v", err)
-	}
-	if r := <-late; r.err == nil {
-		t.Error("a request began at the end")
 	}
 }
 
@@ -196,24 +202,35 @@ func TestSignalsAreLeftAloneElsewhere(t *testing.T) {
 func TestGateWaitsForAllAndNoLonger(t *testing.T) {
 	t.Parallel()
 	var g gate
-	g.RLock()
-	if g.close(time.Millisecond) {
+	leave, ok := g.enter()
+	if !ok || g.close(time.Millisecond) {
 		t.Error("it closed on a request in flight")
 	}
-	g.RUnlock()
+	leave()
+	leave() // twice is once
+	if !g.close(patience) {
+		t.Error("it did not close when the last had left")
+	}
+	if _, ok := g.enter(); ok {
+		t.Error("it lets somebody in at the end")
+	}
 	var two gate
-	two.RLock()
-	two.RLock()
+	one, _ := two.enter()
+	other, _ := two.enter()
 	closed := make(chan bool)
 	go func() { closed <- two.close(patience) }()
-	two.RUnlock()
+	one()
 	select {
 	case <-closed:
 		t.Error("it closed when the first of two left")
 	default:
 	}
-	two.RUnlock()
+	other()
 	if !<-closed {
 		t.Error("it did not close when all had left")
+	}
+	var idle gate
+	if !idle.close(patience) {
+		t.Error("it did not close with nobody inside")
 	}
 }

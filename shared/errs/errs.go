@@ -21,6 +21,7 @@ const (
 	MethodNotAllowed Code = "method_not_allowed"
 	Conflict         Code = "conflict"
 	TooLarge         Code = "too_large"
+	TooSlow          Code = "too_slow"
 	UnsupportedMedia Code = "unsupported_media"
 	TooManyRequests  Code = "too_many_requests"
 	Unavailable      Code = "unavailable"

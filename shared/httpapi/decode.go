@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -92,6 +93,8 @@ func bodyError(err error) error {
 		size   *http.MaxBytesError
 	)
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errs.Wrap(err, errs.TooSlow, "the body did not arrive in time")
 	case errors.As(err, &size):
 		return errs.New(errs.TooLarge, "the body is larger than %d bytes", size.Limit)
 	case errors.As(err, &syntax):

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -26,6 +27,7 @@ var statuses = map[errs.Code]int{
 	errs.NotFound:         http.StatusNotFound,
 	errs.MethodNotAllowed: http.StatusMethodNotAllowed,
 	errs.Conflict:         http.StatusConflict,
+	errs.TooSlow:          http.StatusRequestTimeout,
 	errs.TooLarge:         http.StatusRequestEntityTooLarge,
 	errs.UnsupportedMedia: http.StatusUnsupportedMediaType,
 	errs.TooManyRequests:  http.StatusTooManyRequests,
@@ -57,8 +59,9 @@ func classify(err error) *errs.Error {
 	code := status.Code(err)
 	var connection *net.OpError
 	var google *googleapi.Error // of the services that speak HTTP, such as Cloud Storage
+	var request *url.Error      // of a request of ours that came to no answer
 	away := code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.ResourceExhausted ||
-		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &connection) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &connection) || (errors.As(err, &request) && request.Op != "parse") ||
 		(errors.As(err, &google) && (google.Code >= http.StatusInternalServerError || google.Code == http.StatusTooManyRequests))
 	if away {
 		return errs.Wrap(err, errs.Unavailable, "a service that this needs is not available; try again")

@@ -109,7 +109,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	for _, code := range []errs.Code{
 		errs.Invalid, errs.Unauthenticated, errs.Forbidden, errs.NotFound, errs.MethodNotAllowed, errs.Conflict,
-		errs.TooLarge, errs.UnsupportedMedia, errs.TooManyRequests, errs.Unavailable, errs.Internal,
+		errs.TooLarge, errs.TooSlow, errs.UnsupportedMedia, errs.TooManyRequests, errs.Unavailable, errs.Internal,
 	} {
 		if statuses[code] == 0 {
 			t.Errorf("%s has no status", code)

@@ -16,7 +16,7 @@ import (
 )
 
 // newHandler serves the routes of the function of this name.
-func newHandler(name string, routes []Route, verifier func() (*Verifier, AuthConfig, error)) http.Handler {
+func newHandler(name string, routes []Route, admission func() (admission, error)) http.Handler {
 	mux := http.NewServeMux()
 	byPath := map[string]map[string]Route{}
 	for _, r := range routes {
@@ -26,7 +26,7 @@ func newHandler(name string, routes []Route, verifier func() (*Verifier, AuthCon
 		byPath[r.Path][r.Method] = r
 	}
 	for path, methods := range byPath {
-		mux.Handle(path, operations{methods: methods, verifier: verifier})
+		mux.Handle(path, operations{methods: methods, admission: admission})
 	}
 	mux.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, errs.New(errs.NotFound, "there is nothing at %s", r.URL.Path))
@@ -36,8 +36,8 @@ func newHandler(name string, routes []Route, verifier func() (*Verifier, AuthCon
 
 // operations is one path with its methods.
 type operations struct {
-	methods  map[string]Route
-	verifier func() (*Verifier, AuthConfig, error)
+	methods   map[string]Route
+	admission func() (admission, error)
 }
 
 func (o operations) allowed() string {
@@ -82,18 +82,14 @@ func (o operations) preflight(w http.ResponseWriter) {
 }
 
 func (o operations) serve(w http.ResponseWriter, r *http.Request, route Route) error {
-	verifier, config, err := o.verifier()
+	a, err := o.admission()
 	if err != nil {
 		return notReady(err)
 	}
-	caller, err := verifier.Verify(r.Context(), r.Header)
+	ctx, err := a.admit(r, route)
 	if err != nil {
 		return err
 	}
-	if err := caller.require(route.Scope); err != nil {
-		return err
-	}
-	ctx := withBaseURL(WithCaller(r.Context(), caller), baseURL(r, config.TrustForwarded))
 	return route.handle(w, r.WithContext(ctx))
 }
 
@@ -106,14 +102,25 @@ const root = "/"
 
 // middleware is what every request to a function passes, whatever its route.
 func middleware(function string, next http.Handler) http.Handler {
+	return within(func() time.Duration { return timeout(function) }, function, next)
+}
+
+func within(limit func() time.Duration, function string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer drain.Enter()()
+		leave, ok := drain.Enter()
+		defer leave()
+		if !ok {
+			w.Header().Set("Connection", "close")
+			WriteError(w, r, errs.New(errs.Unavailable, "this instance is ending; try again"))
+			return
+		}
 		start := time.Now()
 		request := requestID(r.Header.Get("X-Request-Id"))
 		misconfigured := telemetry.Start()
 		ctx, span := telemetry.Serve(r.Context(), function, r)
 		r = r.Clone(ctx)
 		r.Pattern = "" // of a mux before us
+		hurry(w, r.Body, limit())
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		// A trailing slash is the same route, without a redirect.
 		if len(r.URL.Path) > 1 {

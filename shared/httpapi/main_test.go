@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,7 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 	"github.com/segue-audio/segue/shared/errs"
+	"github.com/segue-audio/segue/shared/gcp"
+	"github.com/segue-audio/segue/shared/limit"
 	"github.com/segue-audio/segue/shared/telemetry"
 )
 
@@ -45,8 +49,12 @@ func (l *logBuffer) line(word string) string {
 }
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(telemetry.NewLogger(logged, "", slog.LevelInfo))
-	os.Exit(m.Run())
+	if os.Getenv(instanceVariable) != "" {
+		fmt.Fprintln(os.Stderr, serveInstance())
+		os.Exit(1)
+	}
+	slog.SetDefault(telemetry.NewLogger(io.MultiWriter(logged, leak.Log()), "", slog.LevelInfo))
+	os.Exit(leak.Watch(m.Run))
 }
 
 // thing is request and response of the operations under test.
@@ -105,7 +113,17 @@ func newWorld(t testing.TB, changes ...func(*AuthConfig)) *world {
 	for _, c := range changes {
 		c(&config)
 	}
-	verifier := NewVerifier(config, http.DefaultClient, w.clock.Now)
+	limits, err := config.Limits.Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Where nothing listens: what is limited is limit's own test.
+	redis, err := gcp.NewRedis(gcp.RedisConfig{RedisURL: "redis://127.0.0.1:1/0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = redis.Close() })
+	a := admission{config, NewVerifier(config, http.DefaultClient, w.clock.Now), limit.New(redis, limits)}
 	deps := func() (struct{}, error) { return struct{}{}, w.deps }
 	echo := func(ctx context.Context, r thing, _ struct{}) (seen, error) {
 		return seen{
@@ -119,7 +137,7 @@ func newWorld(t testing.TB, changes ...func(*AuthConfig)) *world {
 		Handle("POST /v1/things", "write", deps, echo),
 		Handle("DELETE /v1/things", "", deps, func(context.Context, thing, struct{}) (created, error) { return created{}, nil }),
 		Handle("GET /v1/fail/{id}", "", deps, func(_ context.Context, r thing, _ struct{}) (thing, error) { return r, failures[r.ID]() }),
-	}, func() (*Verifier, AuthConfig, error) { return verifier, config, nil }))
+	}, func() (admission, error) { return a, nil }))
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/segue-audio/segue/shared/config"
 	"github.com/segue-audio/segue/shared/errs"
@@ -17,20 +16,14 @@ import (
 // Register makes an HTTP function of routes. Config is the function's
 // configuration, AuthConfig included; ready builds what its routes need.
 func Register[Config any](name string, ready func() error, routes ...Route) {
-	verifier := once.Value(func() (verification, error) {
-		c, err := config.Load[AuthConfig](context.Background())
-		if err != nil {
-			return verification{}, err
-		}
-		return verification{NewVerifier(c, http.DefaultClient, time.Now), c}, nil
-	})
+	admission := once.Value(openAdmission)
 	f := registry.Function{
 		Name: name, Environment: config.Names[Config](),
-		Ready: func() error { return errors.Join(telemetry.Start(), ready()) },
-		HTTP: newHandler(name, routes, func() (*Verifier, AuthConfig, error) {
-			v, err := verifier()
-			return v.verifier, v.config, err
-		}).ServeHTTP,
+		Ready: func() error {
+			_, err := admission()
+			return errors.Join(telemetry.Start(), err, ready())
+		},
+		HTTP: newHandler(name, routes, admission).ServeHTTP,
 	}
 	for _, r := range routes {
 		f.Routes = append(f.Routes, registry.Route{Method: r.Method, Path: r.Path, Scope: r.Scope})
@@ -38,13 +31,9 @@ func Register[Config any](name string, ready func() error, routes ...Route) {
 	registry.Add(f)
 }
 
-type verification struct {
-	verifier *Verifier
-	config   AuthConfig
-}
-
 // RegisterJob makes a function that the scheduler calls: any POST runs job
-// once. Who may call it is the platform's to check, as it is for events.
+// once. Who may call it is the platform's to check, as it is for events; so what
+// the caller says of the time is the scheduler's word, and DueAt gives it to job.
 func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job func(context.Context, Deps) (map[string]int, error)) {
 	handler := middleware(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -63,7 +52,7 @@ func RegisterJob[Config, Deps any](name string, deps func() (Deps, error), job f
 			WriteError(w, r, notReady(err))
 			return
 		}
-		result, err := job(r.Context(), d)
+		result, err := job(withDue(r.Context(), r.Header), d)
 		if err != nil {
 			WriteError(w, r, err)
 			return

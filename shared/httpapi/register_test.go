@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 	if want := []registry.Route{{Method: "GET", Path: "/v1/tests/{id}", Scope: "streaming"}}; !slices.Equal(f.Routes, want) {
 		t.Errorf("routes = %v", f.Routes)
 	}
-	if want := []string{"SEGUE_JWKS_URL", "SEGUE_TOKEN_AUDIENCE", "SEGUE_TOKEN_ISSUER", "SEGUE_TRUST_FORWARDED"}; !slices.Equal(f.Environment, want) {
+	if want := []string{"SEGUE_JWKS_URL", "SEGUE_RATE_LIMITS", "SEGUE_REDIS_URL", "SEGUE_TOKEN_AUDIENCE", "SEGUE_TOKEN_ISSUER", "SEGUE_TRUST_FORWARDED"}; !slices.Equal(f.Environment, want) {
 		t.Errorf("environment = %v", f.Environment)
 	}
 	if !errors.Is(f.Ready(), notReady) {
@@ -52,6 +52,10 @@ func TestRegister(t *testing.T) {
 	t.Setenv("SEGUE_TOKEN_ISSUER", tokenIssuer)
 	t.Setenv("SEGUE_TOKEN_AUDIENCE", tokenAudience)
 	t.Setenv("SEGUE_JWKS_URL", i.url)
+	t.Setenv("SEGUE_REDIS_URL", "redis://127.0.0.1:1/0")
+	t.Setenv("SEGUE_RATE_LIMITS", "reads=1:1")
+	send(t, "GET", server.URL+"/v1/tests/a", "", bearer).is(t, 503, "this function is not ready; try again")
+	t.Setenv("SEGUE_RATE_LIMITS", "read=1:1")
 	got := send(t, "GET", server.URL+"/v1/tests/a", "", bearer)
 	if got.status != 200 || !strings.Contains(got.body, "user-1") {
 		t.Errorf("status %d: %s", got.status, got.body)
