@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -46,7 +47,12 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&o.Data, "data", ".segue", "`folder` for keys, objects, rows, downloads and the file env: what is kept between runs")
 	flags.BoolVar(&o.Ephemeral, "ephemeral-ports", false, "take any free ports, so that several harnesses run side by side")
 	flags.IntVar(&o.Copies, "copies", 1, "deliver each event this `often`, the first two copies at once")
+	flags.Func("separate", "`functions`, with commas, or all: each runs in a process of its own, which is started again when it dies", func(s string) error {
+		o.Separate = strings.Split(s, ",")
+		return nil
+	})
 	flags.Float64Var(&o.AbortRate, "abort-rate", 0.05, "the `share` of Spanner commits that are aborted and tried again")
+	flags.BoolVar(&o.Faults, "faults", false, "put a toxiproxy between the functions and each store; SEGUE_FAULTS_URL is its API")
 	flags.DurationVar(&o.ExportEvery, "export-every", time.Minute, "how `often` the rows are kept, besides at a clean stop")
 	music := flags.String("demo", "first", "the `music` to begin with: first (three tracks, then the rest of the album in the background), full (three albums) or none")
 	if err := flags.Parse(args); err != nil {

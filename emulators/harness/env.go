@@ -2,8 +2,6 @@ package harness
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"os"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/segue-audio/segue/emulators/identity"
-	"github.com/segue-audio/segue/emulators/state"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
@@ -23,51 +20,12 @@ const (
 	audience       = "https://api.segue.local"
 	pushEmail      = "push@" + project + ".iam.gserviceaccount.com"
 	schedulerEmail = "scheduler@" + project + ".iam.gserviceaccount.com"
-	cdnKeyName     = "segue-1"
-	cdnSpareName   = "segue-2"
 )
 
-// secrets are what production keeps in Secret Manager and Cloud KMS.
-type secrets struct {
-	keyset, kek string
-	cdnKeys     map[string][]byte
-}
-
-func makeSecrets(dir string) (s secrets, err error) {
-	if s.keyset, s.kek, err = playback.CreateLocalKeyset(dir); err != nil {
-		return s, err
-	}
-	s.cdnKeys = map[string][]byte{}
-	for _, name := range []string{cdnKeyName, cdnSpareName} {
-		if s.cdnKeys[name], err = cdnKey(filepath.Join(dir, "cdn-"+name), name); err != nil {
-			return s, err
-		}
-	}
-	return s, nil
-}
-
-// cdnKey is a signing key in the form in which gcloud takes one: base64url.
-func cdnKey(file, name string) ([]byte, error) {
-	text, err := state.Secret(file, func() ([]byte, error) {
-		key := make([]byte, 16)
-		_, err := rand.Read(key)
-		return []byte(base64.URLEncoding.EncodeToString(key) + "\n"), err
-	})
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.URLEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err == nil {
-		err = playback.CheckCDNKey(name, key)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s is no CDN key: %w", file, err)
-	}
-	return key, nil
-}
-
 // functionEnv is the environment of the functions, all of them in one.
-func (h *Harness) functionEnv() map[string]string {
+func (h *Harness) functionEnv() map[string]string { return h.envWith(h.deployed()) }
+
+func (h *Harness) envWith(s secrets) map[string]string {
 	env := map[string]string{
 		"SEGUE_PROJECT":          project,
 		"SEGUE_SPANNER_DATABASE": database,
@@ -79,13 +37,14 @@ func (h *Harness) functionEnv() map[string]string {
 		"SEGUE_TOKEN_AUDIENCE":   audience,
 		"SEGUE_JWKS_URL":         h.issuer.URL() + "/.well-known/jwks.json",
 		"SEGUE_TRUST_FORWARDED":  "true",
-		"SEGUE_KEYSET":           h.secrets.keyset,
-		"SEGUE_KEYSET_KEK":       h.secrets.kek,
+		"SEGUE_KEYSET":           s.keyset,
+		"SEGUE_KEYSET_KEK":       s.kek,
 		"SEGUE_CDN_URL":          h.cdn.URL(),
-		"SEGUE_CDN_KEY_NAME":     cdnKeyName,
-		"SEGUE_CDN_KEY":          base64.URLEncoding.EncodeToString(h.secrets.cdnKeys[cdnKeyName]),
+		"SEGUE_CDN_KEY_NAME":     s.slots.Signs,
+		"SEGUE_CDN_KEY":          playback.FormatCDNKeys(s.slots.Keys),
 	}
 	maps.Copy(env, h.stores.Env())
+	h.throughFaults(env)
 	return env
 }
 
@@ -120,14 +79,20 @@ func (h *Harness) writeEnv() error {
 	h.envMu.Lock()
 	defer h.envMu.Unlock()
 	env := map[string]string{
-		"SEGUE_URL": h.URL(),
+		"SEGUE_URL":  h.URL(),
+		"SEGUE_KEYS": h.keysDir(),
 	}
 	if tracks := h.demoTracks(); len(tracks) > 0 {
 		env["SEGUE_DEMO_TRACKS"] = strings.Join(tracks, " ")
 	}
-	for k, v := range h.functionEnv() {
+	all := h.functionEnv()
+	maps.Copy(all, h.stores.Env()) // themselves, not their proxies
+	if h.faults != nil {
+		env["SEGUE_FAULTS_URL"] = h.faults.URL()
+	}
+	for k, v := range all {
 		// Of use to the functions only.
-		if k != "SEGUE_SIGNER_KEY" && k != "SEGUE_KEYSET" {
+		if k != "SEGUE_SIGNER_KEY" && k != "SEGUE_KEYSET" && k != "SEGUE_CDN_KEY" {
 			env[k] = v
 		}
 	}

@@ -41,6 +41,7 @@ import (
 
 	"github.com/segue-audio/segue/emulators/cdn"
 	"github.com/segue-audio/segue/emulators/cloudrun"
+	"github.com/segue-audio/segue/emulators/faults"
 	"github.com/segue-audio/segue/emulators/gateway"
 	"github.com/segue-audio/segue/emulators/identity"
 	"github.com/segue-audio/segue/emulators/part"
@@ -51,11 +52,13 @@ import (
 
 // Options of a harness.
 type Options struct {
-	Addr      string // of the API
-	Data      string // folder for keys, objects, rows, downloads and env
-	Ephemeral bool   // any free ports, for several harnesses side by side
-	Copies    int    // how often each event is delivered
+	Addr      string   // of the API
+	Data      string   // folder for keys, objects, rows, downloads and env
+	Ephemeral bool     // any free ports, for several harnesses side by side
+	Copies    int      // how often each event is delivered
+	Separate  []string // functions that run alone in their process, or cloudrun.Every
 	AbortRate float64
+	Faults    bool                                        // proxies between the functions and the stores
 	Demo      func(ctx context.Context, h *Harness) error // fills the catalogue before ready
 	// Background goes on with it after ready; its failure is only logged.
 	Background func(ctx context.Context, h *Harness) error
@@ -81,6 +84,7 @@ type Harness struct {
 	secrets  secrets
 	issuer   *identity.Issuer
 	stores   *stores.Stores
+	faults   *faults.Faults // nil without Options.Faults
 	cdn      *cdn.CDN
 	host     *cloudrun.Host
 	push     *push.Push
@@ -88,11 +92,12 @@ type Harness struct {
 	keeper   *keeper
 	restored bool // there are rows of an earlier run
 
-	mu     sync.Mutex
-	parts  []part.Part // in the order in which they started
-	tracks []string    // of the demo
-	envMu  sync.Mutex  // held while the file env is written
-	failed chan error
+	mu        sync.Mutex
+	parts     []part.Part // in the order in which they started
+	tracks    []string    // of the demo
+	envMu     sync.Mutex  // held while the file env is written
+	deploying sync.Mutex  // held during a deployment
+	failed    chan error
 }
 
 // ports are well known, so that tools can be pointed at them, unless the

@@ -149,12 +149,12 @@ func TestKeysAreMadeOnceAndMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, err := makeSecrets(keys)
-	if err != nil || first.keyset != second.keyset || len(first.cdnKeys) != 2 {
+	if err != nil || first.keyset != second.keyset || len(first.slots.Keys) != 1 || first.slots.Signs != "segue-1" {
 		t.Fatalf("%v", err)
 	}
-	for name, key := range first.cdnKeys {
-		if !bytes.Equal(key, second.cdnKeys[name]) || playback.CheckCDNKey(name, key) != nil {
-			t.Errorf("key %s was %x and is %x", name, key, second.cdnKeys[name])
+	for name, key := range first.slots.Keys {
+		if !bytes.Equal(key, second.slots.Keys[name]) || playback.CheckCDNKey(name, key) != nil {
+			t.Errorf("key %s was %x and is %x", name, key, second.slots.Keys[name])
 		}
 		if stat, err := os.Stat(filepath.Join(keys, "cdn-"+name)); err != nil || stat.Mode() != 0o600 {
 			t.Errorf("file of %s: %v, %v", name, stat, err)
@@ -172,11 +172,11 @@ func TestKeysAreMadeOnceAndMissed(t *testing.T) {
 	if err := checkKeys(snapshot, keys); err == nil || !strings.Contains(err.Error(), "keyset.json, which is missing") {
 		t.Errorf("rows without their keys: %v", err)
 	}
-	file := filepath.Join(keys, "cdn-"+cdnKeyName)
+	file := filepath.Join(keys, "cdn-segue-1")
 	if err := os.WriteFile(file, []byte("c2hvcnQ="), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := makeSecrets(keys); err == nil || !strings.Contains(err.Error(), file+" is no CDN key") {
+	if _, err := makeSecrets(keys); err == nil || !strings.Contains(err.Error(), file+`: CDN key "segue-1" is 5 bytes long`) {
 		t.Errorf("a short key: %v", err)
 	}
 }

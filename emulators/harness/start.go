@@ -33,7 +33,7 @@ func (h *Harness) start(ctx context.Context) error {
 	// Set, it is used as it is; the functions and the tools then find the same.
 	spannerHost := os.Getenv("SPANNER_EMULATOR_HOST")
 	h.stores, err = stores.Start(ctx, stores.Options{
-		SpannerPort: h.options.port(9010), PubSubPort: h.options.port(8085), GCSPort: h.options.port(4443),
+		SpannerPort: h.options.port(9010), PubSubPort: h.options.port(8085), GCSPort: h.options.port(4443), RedisPort: h.options.port(6379),
 		AbortRate: h.options.AbortRate, SpannerHost: spannerHost, SpannerBinary: os.Getenv("SPANNER_EMULATOR_BIN"), Log: h.log.part,
 		Objects: filepath.Join(h.options.Data, "objects"), Keys: keys,
 	})
@@ -51,6 +51,9 @@ func (h *Harness) start(ctx context.Context) error {
 	h.keeper = newKeeper(snapshot, every, h.log.part("state"))
 	h.keeper.alive = h.stores.SpannerHealth
 	h.adopt(h.keeper)
+	if err := h.startFaults(ctx); err != nil {
+		return err
+	}
 	if err := h.startEdge(ctx); err != nil {
 		return err
 	}
@@ -83,7 +86,7 @@ func (h *Harness) startEdge(ctx context.Context) error {
 		return err
 	}
 	h.cdn, err = cdn.New(cdn.Options{
-		Port: h.options.port(8081), Origin: h.stores.StorageURL, Bucket: audioBucket, Images: imagesBucket, Keys: h.secrets.cdnKeys, Log: h.log.part("cdn"),
+		Port: h.options.port(8081), Origin: h.stores.StorageURL, Bucket: audioBucket, Images: imagesBucket, Keys: h.secrets.slots.Keys, Log: h.log.part("cdn"),
 		Transport: gcp.Bearer{Token: h.stores.Bearer, Base: http.DefaultTransport},
 	})
 	if err != nil {
@@ -97,6 +100,7 @@ func (h *Harness) startEdge(ctx context.Context) error {
 func (h *Harness) startFunctions(ctx context.Context) error {
 	h.host = cloudrun.New(cloudrun.Options{
 		Port: h.options.port(8084), Manifest: h.manifest, Verify: h.issuer.VerifyServiceToken, Env: h.functionEnv(), Log: h.log.part("functions"),
+		Separate: cloudrun.Separate{Names: h.options.Separate, Dir: filepath.Join(h.options.Data, "crash"), Log: h.log.part},
 	})
 	if err := h.host.Listen(ctx); err != nil {
 		return err
@@ -130,6 +134,13 @@ func (h *Harness) startFunctions(ctx context.Context) error {
 		Harness: map[string]http.Handler{
 			"/_emulators/schedule/":  jobs.Handler(),
 			"GET /_emulators/health": http.HandlerFunc(h.health),
+			"/_emulators/functions":  h.host.Handler(),
+			"/_emulators/functions/": h.host.Handler(),
+			// A new revision of the functions, and the CDN's signing keys.
+			"POST /_emulators/functions/deploy": http.HandlerFunc(h.deploy),
+			"GET /_emulators/functions/deploy":  http.HandlerFunc(h.deploy),
+			cdn.KeysPath:                        h.cdn.Keys(),
+			cdn.KeysPath + "/":                  h.cdn.Keys(),
 		},
 	})
 	return h.watch(ctx, h.gateway)

@@ -82,20 +82,20 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// Delivered again while publish may wait, it tells again and measures nothing;
+// Delivered five times at once, one row stays, and each may tell of it. Delivered again while publish may wait, it tells again and measures nothing;
 // then, or for an older row, or for a newer one:
 func TestDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var g errgroup.Group
-	for range 2 {
+	for range 5 {
 		g.Go(func() error { return Analyze(t.Context(), w.request(), w.Deps) })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	first := w.row(t)
-	if n := w.events(t); n != 1 && n != 2 {
+	if n := w.events(t); n < 1 || n > 5 {
 		t.Errorf("%d events", n)
 	}
 	w.deliver(t)

@@ -126,13 +126,21 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 	unwanted := false
 	err := d.Writer.Write(ctx, func(ctx context.Context, tx *spanner.ReadWriteTransaction) ([]proto.Message, error) {
 		unwanted = false
-		_, err := tx.ReadRow(ctx, "RenditionAttempts", a.Key(), []string{"State"})
+		row, err := tx.ReadRow(ctx, "RenditionAttempts", a.Key(), []string{"State"})
 		if spanner.ErrCode(err) == codes.NotFound {
 			unwanted = true
 			return nil, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read attempt %s: %w", a.ID, err)
+		}
+		var state string
+		if err := row.Columns(&state); err != nil {
+			return nil, err
+		}
+		if state == ingest.Removing {
+			unwanted = true // its objects may be gone
+			return nil, nil
 		}
 		u, err := ingest.Read(ctx, tx, m.GetUploadId())
 		if err != nil {
@@ -142,7 +150,7 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 			unwanted = true
 			return nil, nil
 		}
-		row := spanner.UpdateMap("RenditionAttempts", map[string]any{
+		done := spanner.UpdateMap("RenditionAttempts", map[string]any{
 			"TrackId": a.TrackID, "Format": string(a.Format), "Bitrate": int64(a.Bitrate), "AttemptId": a.ID,
 			"State": ingest.Complete, "Size": a.Size, "Sha256": a.Sha256, "HeadSize": a.HeadSize, "EncoderDelay": a.Delay,
 			"TotalSamples": a.TotalSamples, "SampleRate": a.SampleRate, "SeekSize": a.SeekSize,
@@ -151,7 +159,7 @@ func (d Deps) complete(ctx context.Context, m *eventpb.TranscodeRequested, a *in
 		ready := &eventpb.RenditionReady{
 			UploadId: m.GetUploadId(), TrackId: a.TrackID, Format: string(a.Format), Bitrate: int32(a.Bitrate), AttemptId: a.ID,
 		}
-		return []proto.Message{ready}, tx.BufferWrite([]*spanner.Mutation{row})
+		return []proto.Message{ready}, tx.BufferWrite([]*spanner.Mutation{done})
 	})
 	if err != nil {
 		return fmt.Errorf("complete attempt %s: %w", a.ID, err)

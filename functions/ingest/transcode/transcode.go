@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -109,6 +109,10 @@ func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key, se
 	defer f.Close()
 	var sealed *playback.Sealer
 	err = d.put(ctx, a.Folder+playback.DataObject, func(w *storage.Writer) error {
+		// Another try writes the same bytes: no other file has this key.
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 		if sealed, err = playback.NewSealer(w, key); err != nil {
 			return err
 		}
@@ -123,35 +127,18 @@ func (d Deps) store(ctx context.Context, a *ingest.Attempt, file string, key, se
 	crash.Point("transcode:data-written")
 	sum := sealed.Sum()
 	a.Size, a.Sha256, a.SeekSize = sealed.Size(), sum[:], int64(len(seek))
-	for _, o := range []struct {
-		name    string
-		content []byte
-	}{{playback.HashesObject, sealed.Hashes()}, {playback.SeekObject, seek}} {
-		if err := d.put(ctx, a.Folder+o.name, func(w *storage.Writer) error {
-			_, err := w.Write(o.content)
-			return err
-		}); err != nil {
-			return err
-		}
+	if err := d.putSmall(ctx, a.Folder+playback.HashesObject, sealed.Hashes()); err != nil {
+		return err
 	}
-	return nil
+	crash.Point("transcode:hashes-written")
+	return d.putSmall(ctx, a.Folder+playback.SeekObject, seek)
 }
 
-// put writes one object that must not exist yet, whole or not at all.
-func (d Deps) put(ctx context.Context, name string, write func(*storage.Writer) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // before Close, this abandons the object
-	w := d.Audio.Object(name).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
-	w.ContentType = "application/octet-stream"
-	// One request that streams: the file is on disk, a retry starts over anyway.
-	w.ChunkSize = 0
-	if err := write(w); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
+func (d Deps) putSmall(ctx context.Context, name string, content []byte) error {
+	return d.put(ctx, name, func(w *storage.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
 }
 
 // discardFailed removes what was made of an upload that has failed: whoever
@@ -165,14 +152,4 @@ func (d Deps) discardFailed(ctx context.Context, m *eventpb.TranscodeRequested) 
 		}
 	}
 	return err
-}
-
-// abandon removes what a failed attempt left, so that a retry need not wait for
-// its lease. When that fails too, the lease runs out by itself.
-func (d Deps) abandon(ctx context.Context, a *ingest.Attempt) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := a.Discard(ctx, d.Writer.Spanner, d.Audio); err != nil {
-		slog.WarnContext(ctx, "a failed attempt is left to publish", "attempt", a.ID, "error", err)
-	}
 }
