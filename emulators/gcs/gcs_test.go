@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 	"github.com/segue-audio/segue/emulators/gcs"
 )
 
@@ -29,7 +31,7 @@ const (
 // TestMain leaves UTC, so that no answer depends on the machine's time zone.
 func TestMain(m *testing.M) {
 	time.Local = time.FixedZone("far", -7*60*60)
-	m.Run()
+	os.Exit(leak.Watch(m.Run))
 }
 
 // RSA keys are slow to make, above all under the race detector.

@@ -12,6 +12,7 @@ import (
 	ff "github.com/GoogleCloudPlatform/functions-framework-go/functions"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/segue-audio/segue/emulators/emutest/leak"
 	emulator "github.com/segue-audio/segue/emulators/pubsub"
 )
 
@@ -39,7 +40,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = shared.Stop(context.Background()) }()
-	return m.Run()
+	return leak.Main(m.Run)
 }
 
 // serveFunction is a function as it is deployed: its own process, which the
