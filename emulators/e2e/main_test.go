@@ -41,6 +41,8 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	logDir = dir
+	http.DefaultClient = &http.Client{Transport: listener{http.DefaultTransport}}
 	if err := buildHarness(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -53,6 +55,10 @@ func runTests(m *testing.M) int {
 	code := m.Run()
 	if err := segue.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the harness did not stop cleanly:", err)
+		code = 1
+	}
+	if err := noLeaks(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	if code != 0 {
@@ -92,9 +98,13 @@ type running struct {
 	err     error // of the process, once ended
 }
 
-// start returns when the harness says ready.
+// logDir has the logs of all harnesses, until the end.
+var logDir string
+
+// start returns when the harness says ready. It logs all there is to log: what
+// must not be in a log is looked for at the end.
 func start(data string, flags ...string) (*running, error) {
-	out, err := os.CreateTemp(filepath.Dir(data), "harness-*.log")
+	out, err := os.CreateTemp(logDir, "harness-*.log")
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +118,7 @@ func start(data string, flags ...string) (*running, error) {
 			r.cmd.Env = append(r.cmd.Env, v)
 		}
 	}
+	r.cmd.Env = append(r.cmd.Env, "SEGUE_LOG_LEVEL=debug")
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -119,7 +130,7 @@ func start(data string, flags ...string) (*running, error) {
 		_ = r.cmd.Process.Kill()
 		return nil, fmt.Errorf("%w\n%s", err, r.log())
 	}
-	return r, nil
+	return r, r.know()
 }
 
 func (r *running) awaitReady() error {

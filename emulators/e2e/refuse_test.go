@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,7 +101,11 @@ func TestNoByteWithoutTheRightSignature(t *testing.T) {
 	s, other := streamOf(t, "FREE", track, "?quality=96"), streamOf(t, "FREE", track, "?quality=160")
 	ciphertext, _ := s.open(t)
 	env := segue.env(t)
-	signer, err := playback.NewCloudCDN(env["SEGUE_CDN_URL"], env["SEGUE_CDN_KEY_NAME"], env["SEGUE_CDN_KEY"])
+	key, err := os.ReadFile(filepath.Join(segue.data, "keys", "cdn-"+env["SEGUE_CDN_KEY_NAME"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := playback.NewCloudCDN(env["SEGUE_CDN_URL"], env["SEGUE_CDN_KEY_NAME"], string(key))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type cutter struct {
 func (c *cutter) RoundTrip(r *http.Request) (*http.Response, error) {
 	var first, last, size int64
 	if _, err := fmt.Sscanf(r.Header.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &size); err != nil || r.Body == nil {
-		return http.DefaultTransport.RoundTrip(r)
+		return http.DefaultClient.Transport.RoundTrip(r)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *cutter) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.cuts = c.cuts[1:]
 		r = sent
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return http.DefaultClient.Transport.RoundTrip(r)
 }
 
 type broken struct{}

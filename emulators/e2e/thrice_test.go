@@ -78,7 +78,12 @@ func wait(t *testing.T) {
 
 func database(t *testing.T) *spanner.Client {
 	t.Helper()
-	env := segue.env(t)
+	return segue.database(t)
+}
+
+func (r *running) database(t *testing.T) *spanner.Client {
+	t.Helper()
+	env := r.env(t)
 	client, err := spanner.NewClientWithConfig(t.Context(), env["SEGUE_SPANNER_DATABASE"], spanner.ClientConfig{DisableNativeMetrics: true},
 		option.WithEndpoint(env["SPANNER_EMULATOR_HOST"]), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
@@ -102,7 +107,12 @@ func count(t *testing.T, db *spanner.Client, sql string) int64 {
 // objects lists the names in the audio bucket under a prefix.
 func objects(t *testing.T, prefix string) []string {
 	t.Helper()
-	env := segue.env(t)
+	return segue.objects(t, prefix)
+}
+
+func (r *running) objects(t *testing.T, prefix string) []string {
+	t.Helper()
+	env := r.env(t)
 	u := env["SEGUE_STORAGE_URL"] + "/storage/v1/b/" + env["SEGUE_AUDIO_BUCKET"] + "/o?prefix=" + url.QueryEscape(prefix)
 	resp, body := fetch(t, http.MethodGet, u, http.Header{"Authorization": {"Bearer " + env["SEGUE_STORAGE_BEARER"]}})
 	var list struct {

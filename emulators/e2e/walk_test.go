@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segue-audio/segue/shared/ingest"
+	"github.com/segue-audio/segue/shared/playback"
 )
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
@@ -32,7 +33,16 @@ func TestTheReadmesWalkWorksAsWritten(t *testing.T) {
 		script += block[1]
 	}
 	dir := t.TempDir()
-	if err := os.Symlink(segue.data, filepath.Join(dir, ".segue")); err != nil {
+	// Its listener is its own: the walk takes the playing away from other devices.
+	env, err := os.ReadFile(filepath.Join(segue.data, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, "export SEGUE_TOKEN_PREMIUM='"+segue.newUser(t, playback.Premium).token+"'\n"...)
+	if err := os.Mkdir(filepath.Join(dir, ".segue"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".segue", "env"), env, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	track := playable(t, fixture(t, "31", "title=A Demo", "copyright=CC BY-SA 3.0"), "demo.flac", "audio/flac", ingest.Metadata{})
@@ -44,7 +54,7 @@ func TestTheReadmesWalkWorksAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	for _, want := range []string{`"name": "A Demo"`, `"text": "CC BY-SA 3.0"`, "Audio: vorbis, 44100 Hz", "premium_required", `"status":"playable"`, `"name": "Concert Pitch"`} {
+	for _, want := range []string{`"name": "A Demo"`, `"text": "CC BY-SA 3.0"`, "Audio: vorbis, 44100 Hz", "premium_required", `"reason": "displaced"`, `"status":"playable"`, `"name": "Concert Pitch"`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the walk does not show %s:\n%s", want, out)
 		}
