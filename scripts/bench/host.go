@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,8 +29,20 @@ type hosts struct {
 type hosted struct {
 	*cloudrun.Host
 	*watch
-	log  bytes.Buffer // read once the process has ended
+	log  hostLog // whole once the process has ended
 	busy time.Duration
+}
+
+// hostLog is what a process and its front say.
+type hostLog struct {
+	mu sync.Mutex
+	tail
+}
+
+func (l *hostLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tail.Write(p)
 }
 
 func (h *hosts) get(ctx context.Context, function string) (*hosted, error) {
@@ -94,6 +107,10 @@ func (h *hosts) call(ctx context.Context, function, method, path, token string, 
 	return b, err
 }
 
+// busyTries are how often a request is made that was told to try again: an
+// instance that has just started gets all of them at once.
+const busyTries = 50
+
 // together makes so many requests at once.
 func (h *hosts) together(ctx context.Context, n int, function, path, token string) error {
 	f, err := h.get(ctx, function)
@@ -102,13 +119,22 @@ func (h *hosts) together(ctx context.Context, n int, function, path, token strin
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for range n {
-		g.Go(func() error {
-			_, err := request(ctx, http.MethodGet, f.URL(function)+path, map[string]string{"Authorization": "Bearer " + token}, nil)
+		g.Go(func() (err error) {
+			for range busyTries {
+				if _, err = request(ctx, http.MethodGet, f.URL(function)+path, map[string]string{"Authorization": "Bearer " + token}, nil); !errors.Is(err, errBusy) {
+					return err
+				}
+				if err := wait(ctx, 20*startPoll); err != nil {
+					return err
+				}
+			}
 			return err
 		})
 	}
 	return g.Wait()
 }
+
+var errBusy = errors.New("503 Service Unavailable")
 
 func request(ctx context.Context, method, url string, header map[string]string, body io.Reader) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, url, body)
@@ -131,7 +157,9 @@ func request(ctx context.Context, method, url string, header map[string]string, 
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode >= 300 {
+	if err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+		err = fmt.Errorf("%s %s: %w: %s", method, r.URL.Path, errBusy, bytes.TrimSpace(b))
+	} else if err == nil && resp.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, r.URL.Path, resp.Status, bytes.TrimSpace(b))
 	}
 	return b, err

@@ -2,11 +2,13 @@
 // and prints a table: figure, median, spread, budget, verdict, and how it was
 // measured.
 //
-//	make bench                                   what takes minutes at most
-//	make bench ARGS="--run ^ingest --count 5"    some rows, five times
-//	make bench ARGS="--long --json"              two-hour files too, for a machine
+//	make bench                                         what takes minutes at most
+//	make bench ARGS="--run ^ingest --count 5"          some rows, five times
+//	make bench ARGS="--run '^(playback|start|load)'"   presses of play, cold starts
+//	make bench ARGS="--long --json"                    two-hour files too, for a machine
 //
-// It is not a test of behaviour, and not a load test. Absolute times are noisy
+// It is not a test of behaviour. Of loads it knows one, a minute of presses of
+// play; function, client and stores share the machine. Absolute times are noisy
 // where machines are shared, so rows prefer CPU time, counts, bytes, and ratios
 // whose two sides were measured in turn.
 //

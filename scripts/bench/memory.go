@@ -114,6 +114,12 @@ func (w *world) walkOf(ctx context.Context, file string) (all walk, err error) {
 	if err != nil {
 		return all, err
 	}
+	// As if no delivery of the first event had got done.
+	for _, d := range w.dead(first[0]) {
+		if err := h.deliver(ctx, d); err != nil {
+			return all, err
+		}
+	}
 	return all, h.serve(ctx, u.ID, u.TrackID, token)
 }
 

@@ -125,11 +125,9 @@ func (w *world) warm(ctx context.Context) error {
 	if err := w.drive(ctx, first, w.here); err != nil {
 		return err
 	}
-	if u, err = w.playable(ctx, u.ID); err != nil {
-		return err
-	}
-	w.warmed, w.track = true, u.TrackID
-	return nil
+	_, err = w.playable(ctx, u.ID)
+	w.warmed = err == nil
+	return err
 }
 
 func (w *world) trip(ctx context.Context, r *recorder) (trip, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,17 +33,13 @@ func playbackRows(w *world) []row {
 			},
 		}
 	}
-	return []row{
+	return append([]row{
 		bench("seal", "MB/s", "BenchmarkSeal/aes-128-ctr", "MB/s", 1, nil),
-		bench("decrypt", "MB/s", "BenchmarkDecryptBlock", "MB/s", 1, nil),
+		bench("decrypt", "MB/s", "BenchmarkDecryptRange", "MB/s", 1, atLeast(1000)),
 		bench("unwrap", "µs", "BenchmarkUnwrap", "ns/op", 1e-3, atMost(1)),
 		bench("sign-cdn", "µs", "BenchmarkCloudCDNSign", "ns/op", 1e-3, nil),
 		bench("stream-allocs", "1/op", "BenchmarkStream", "allocs/op", 1, nil),
-		{
-			name: "playback.stream-reads", unit: "RPCs", budget: atMost(1), how: "Spanner calls of one GET /stream, counted below the client; a warm session",
-			measure: func(ctx context.Context, _ int) (sample, error) { return w.streamReads(ctx) },
-		},
-	}
+	}, slices.Concat(costRows(w), requestRows(w))...)
 }
 
 // goBench runs the benchmarks of packages and returns their metrics.

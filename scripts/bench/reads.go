@@ -2,78 +2,112 @@ package main
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/spanner"
-	"google.golang.org/api/option"
-	"google.golang.org/grpc"
 
 	"github.com/segue-audio/segue/functions/playback/stream"
 	"github.com/segue-audio/segue/shared/catalog"
 	"github.com/segue-audio/segue/shared/config"
+	"github.com/segue-audio/segue/shared/gcp"
 	"github.com/segue-audio/segue/shared/httpapi"
+	"github.com/segue-audio/segue/shared/id"
+	"github.com/segue-audio/segue/shared/limit"
 	"github.com/segue-audio/segue/shared/playback"
 )
 
-// streamReads plays the world's track and counts what goes to Spanner.
-func (w *world) streamReads(ctx context.Context) (sample, error) {
-	if err := w.open(ctx); err != nil {
-		return sample{}, err
+// costs are the most calls that one press of play made, of some dozens.
+type costs struct{ reads, trips int64 }
+
+// costPlays are as many tracks; each is played cold once, and warm twice.
+const costPlays = 20
+
+// costRows count what one press of play asks of the stores.
+func costRows(w *world) []row {
+	type both struct{ cold, warm costs }
+	runs := &repetitions[both]{run: func(ctx context.Context, _ int) (b both, err error) {
+		b.cold, b.warm, err = w.costs(ctx)
+		return b, err
+	}}
+	figure := func(name, unit, how string, b *budget, value func(both) int64) row {
+		return row{name: "playback." + name, unit: unit, budget: b, how: how, measure: func(ctx context.Context, k int) (sample, error) {
+			c, err := runs.get(ctx, k)
+			return sample{value: float64(value(c))}, err
+		}}
 	}
-	if err := w.warm(ctx); err != nil {
-		return sample{}, err
+	const spannerHow, redisHow = "the most Spanner calls of one GET /stream, counted below the client", "the most round trips to Redis of one GET /stream, counted below the client, without a new connection's greeting"
+	return []row{
+		figure("reads-warm", "RPCs", spannerHow+"; in memory, and in Redis only", atMost(0), func(b both) int64 { return b.warm.reads }),
+		figure("reads-cold", "RPCs", spannerHow+"; in neither", atMost(1), func(b both) int64 { return b.cold.reads }),
+		figure("redis-warm", "trips", redisHow+"; in memory, and in Redis only", atMost(1), func(b both) int64 { return b.warm.trips }),
+		figure("redis-cold", "trips", redisHow+"; the second writes the cache", nil, func(b both) int64 { return b.cold.trips }),
 	}
-	var calls atomic.Int64
-	client, err := spanner.NewClientWithConfig(ctx, w.spanner.DatabaseName(), spanner.ClientConfig{DisableNativeMetrics: true}, counting(&calls)...)
+}
+
+// costs plays tracks: cold, from memory, and as an instance that has only Redis.
+func (w *world) costs(ctx context.Context) (cold, warm costs, err error) {
+	tracks, err := w.songs(ctx, costPlays+1)
 	if err != nil {
-		return sample{}, err
+		return cold, warm, err
+	}
+	var n counts
+	client, err := spanner.NewClientWithConfig(ctx, w.spanner.DatabaseName(), spanner.ClientConfig{DisableNativeMetrics: true}, counting(&n.reads)...)
+	if err != nil {
+		return cold, warm, err
 	}
 	defer client.Close()
 	c, err := config.Load[stream.Config](ctx)
 	if err != nil {
-		return sample{}, err
+		return cold, warm, err
 	}
-	keys, err := c.Open(ctx)
+	remote, err := gcp.NewRedis(c.Redis)
 	if err != nil {
-		return sample{}, err
+		return cold, warm, err
 	}
-	signer, err := playback.NewCloudCDN(c.CDNURL, c.CDNKeyName, c.CDNKey)
+	defer func() { _ = remote.Close() }()
+	remote.AddHook(&n)
+	d := stream.Deps{Access: &playback.Access{Redis: remote, Now: time.Now}, Catalog: &catalog.Store{Spanner: client}, Now: time.Now}
+	fresh := func() { d.Renditions = playback.NewCachedStore(&playback.Store{Spanner: client}, remote) }
+	if d.Keys, err = c.Open(ctx); err != nil {
+		return cold, warm, err
+	}
+	if d.Signer, err = playback.NewCloudCDN(c.CDNURL, c.CDNKeyName, c.CDNKey); err != nil {
+		return cold, warm, err
+	}
+	limits, err := limit.Config{}.Parse()
 	if err != nil {
-		return sample{}, err
+		return cold, warm, err
 	}
-	d := stream.Deps{
-		Renditions: &playback.Store{Spanner: client}, Catalog: &catalog.Store{Spanner: client}, Keys: keys, Signer: signer, Now: time.Now,
+	limiter := limit.New(remote, limits)
+	// As the adapter hands it on; each is of another user, whose bucket is full.
+	play := func(track string, most *costs) error {
+		caller := httpapi.Caller{Subject: id.Random(), ClientID: "bench", Session: id.Random(), Epoch: 1, Product: playback.Premium, Market: "SE"}
+		check := limiter.Check(limit.Stream, limit.Caller{Client: caller.ClientID, User: caller.Subject, SignIn: caller.Session, Epoch: caller.Epoch})
+		r := stream.Request{ID: track}
+		if err := r.Validate(); err != nil {
+			return err
+		}
+		n.reads.Store(0)
+		n.trips.Store(0)
+		_, err := stream.Stream(limit.With(httpapi.WithCaller(ctx, caller), check), r, d)
+		most.reads, most.trips = max(most.reads, n.reads.Load()), max(most.trips, n.trips.Load())
+		return err
 	}
-	r := stream.Request{ID: w.track}
-	if err := r.Validate(); err != nil {
-		return sample{}, err
+	fresh()
+	if err := play(tracks[costPlays], &costs{}); err != nil { // connects, and loads Redis's scripts
+		return cold, warm, err
 	}
-	ctx = httpapi.WithCaller(ctx, httpapi.Caller{Subject: "bench", Product: "premium", Market: "SE"})
-	if _, err := stream.Stream(ctx, r, d); err != nil { // with the client's session
-		return sample{}, err
-	}
-	const plays = 20
-	calls.Store(0)
-	for range plays {
-		if _, err := stream.Stream(ctx, r, d); err != nil {
-			return sample{}, err
+	for _, t := range tracks[:costPlays] {
+		if err := play(t, &cold); err != nil {
+			return cold, warm, err
+		}
+		if err := play(t, &warm); err != nil {
+			return cold, warm, err
+		}
+		fresh()
+		if err := play(t, &warm); err != nil {
+			return cold, warm, err
 		}
 	}
-	return sample{value: float64(calls.Load()) / plays}, nil
-}
-
-func counting(calls *atomic.Int64) []option.ClientOption {
-	unary := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		calls.Add(1)
-		return invoke(ctx, method, req, reply, cc, opts...)
-	}
-	streaming := func(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		calls.Add(1)
-		return open(ctx, d, cc, method, opts...)
-	}
-	return []option.ClientOption{
-		option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(unary)),
-		option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(streaming)),
-	}
+	return cold, warm, nil
 }

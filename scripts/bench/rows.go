@@ -27,5 +27,9 @@ func catalogue(a *app) ([]row, func() error, error) {
 		memoryRows(w),
 		longRows(w),
 		playbackRows(w),
+		pressRows(w),
+		effectRows(w),
+		startRows(w),
+		loadRows(w, minute),
 	), closing, nil
 }

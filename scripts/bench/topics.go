@@ -97,3 +97,18 @@ func (w *world) finalized(object string, generation int64) []delivery {
 	}
 	return all
 }
+
+// dead forwards a delivery to the dead-letter topic, as Pub/Sub does.
+func (w *world) dead(d delivery) []delivery {
+	attributes := maps.Clone(d.attributes)
+	attributes["CloudPubSubDeadLetterSourceSubscription"] = d.function + "." + d.topic
+	attributes["CloudPubSubDeadLetterSourceDeliveryCount"] = strconv.Itoa(maxAttempts)
+	attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = time.Now().UTC().Format(time.RFC3339Nano)
+	var all []delivery
+	for _, t := range w.manifest.Topics {
+		if t.DeadLetters {
+			all = append(all, w.fanOut(t.Name, "dead-"+d.id, d.data, attributes)...)
+		}
+	}
+	return all
+}

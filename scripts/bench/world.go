@@ -13,6 +13,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/segue-audio/segue/emulators/identity"
 	"github.com/segue-audio/segue/emulators/stores"
@@ -45,7 +46,9 @@ type world struct {
 
 	walks  *repetitions[walk] // of memoryRows
 	warmed bool
-	track  string // a playable one, once warmed
+
+	program string // of alone, once built
+	redis   *redis.Client
 }
 
 var errNoStores = errors.New("there are no stores to measure on: use make bench, or go run ./emulators exec go run ./scripts/bench")
@@ -60,7 +63,7 @@ func (w *world) open(ctx context.Context) error {
 
 func (w *world) make(ctx context.Context) error {
 	host := w.getenv("SPANNER_EMULATOR_HOST")
-	if host == "" || w.getenv("SEGUE_STORAGE_BEARER") == "" || w.getenv("PUBSUB_EMULATOR_HOST") == "" {
+	if host == "" || w.getenv("SEGUE_STORAGE_BEARER") == "" || w.getenv("PUBSUB_EMULATOR_HOST") == "" || w.getenv("SEGUE_REDIS_URL") == "" {
 		return errNoStores
 	}
 	w.project = "bench-" + strings.ToLower(id.Random())
@@ -91,6 +94,9 @@ func (w *world) make(ctx context.Context) error {
 		return err
 	}
 	if w.topics, err = clients.PubSub(); err != nil {
+		return err
+	}
+	if w.redis, err = gcp.Redis(gcp.RedisConfig{RedisURL: w.getenv("SEGUE_REDIS_URL")}); err != nil {
 		return err
 	}
 	w.uploads = w.storage.Bucket(env["SEGUE_UPLOADS_BUCKET"])

@@ -28,7 +28,7 @@ func loaded(t *testing.T) *functions.Manifest {
 func TestWithoutStores(t *testing.T) {
 	t.Parallel()
 	w := &world{dir: t.TempDir(), manifest: loaded(t), getenv: func(string) string { return "" }, progress: io.Discard}
-	for _, rows := range [][]row{overheadRows(w), paceRows(w), memoryRows(w), longRows(w)} {
+	for _, rows := range [][]row{overheadRows(w), paceRows(w), memoryRows(w), longRows(w), costRows(w), requestRows(w), pressRows(w), effectRows(w), startRows(w), loadRows(w, minute)} {
 		for _, r := range rows {
 			if _, err := r.measure(t.Context(), 0); !errors.Is(err, errNoStores) {
 				t.Errorf("%s: %v", r.name, err)
@@ -71,7 +71,7 @@ func TestCatalogue(t *testing.T) {
 // their own. It is alone: a world is the environment of its process.
 func TestWorld(t *testing.T) {
 	for _, v := range append(os.Environ(), "SEGUE_PROJECT=", "SEGUE_SPANNER_DATABASE=", "SEGUE_KEYSET=", "SEGUE_KEYSET_KEK=",
-		"SEGUE_TOKEN_ISSUER=", "SEGUE_TOKEN_AUDIENCE=", "SEGUE_JWKS_URL=", "SEGUE_CDN_URL=", "SEGUE_CDN_KEY_NAME=", "SEGUE_CDN_KEY=", "SEGUE_IMAGES_URL=") {
+		"SEGUE_TOKEN_ISSUER=", "SEGUE_TOKEN_AUDIENCE=", "SEGUE_JWKS_URL=", "SEGUE_CDN_URL=", "SEGUE_CDN_KEY_NAME=", "SEGUE_CDN_KEY=", "SEGUE_IMAGES_URL=", "SEGUE_RATE_LIMITS=") {
 		name, value, _ := strings.Cut(v, "=")
 		t.Setenv(name, value)
 	}
@@ -88,9 +88,7 @@ func TestWorld(t *testing.T) {
 	if err := w.warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := w.streamReads(t.Context()); err != nil || s.value != 1 {
-		t.Errorf("a stream costs %v calls, %v", s, err)
-	}
+	testPresses(t, w)
 	file, err := w.flac(t.Context(), 2, 5)
 	if err != nil {
 		t.Fatal(err)
