@@ -33,11 +33,13 @@ type Manifest struct {
 	Functions   []Function `yaml:"functions"`
 }
 
-// Topic is one Pub/Sub topic: a message of ours, or a bucket's notifications.
+// Topic is one Pub/Sub topic: a message of ours, a bucket's notifications, or
+// what no delivery of the others got done.
 type Topic struct {
-	Name    string `yaml:"name"`
-	Message string `yaml:"message"`
-	Bucket  string `yaml:"bucket"`
+	Name        string `yaml:"name"`
+	Message     string `yaml:"message"`
+	Bucket      string `yaml:"bucket"`
+	DeadLetters bool   `yaml:"dead_letters"`
 }
 
 // Function is one deployable function.

@@ -23,6 +23,8 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown field", "functionz: []", "functionz"},
 		{"topic twice", "topics: [{name: a, message: M}, {name: a, message: M}]", `"a" is declared twice`},
 		{"topic of nothing", "topics: [{name: a}]", "either a message or a bucket"},
+		{"topic of two things", "topics: [{name: a, message: M, dead_letters: true}]", "either a message or a bucket"},
+		{"dead letters twice", "topics: [{name: a, dead_letters: true}, {name: b, dead_letters: true}]", `"a" and "b" both carry dead letters`},
 		{"function twice", "functions: [{name: a-b, kind: scheduled, schedule: '* * * * *', " + rest + "}, {name: a-b, kind: scheduled, schedule: '* * * * *', " + rest + "}]", `"a-b" is declared twice`},
 		{"name", "functions: [{name: Stream, kind: scheduled, schedule: '* * * * *', " + rest + "}]", "domain-function"},
 		{"kind", "functions: [{name: a-b, kind: cron, " + rest + "}]", `kind "cron"`},

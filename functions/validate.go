@@ -20,13 +20,25 @@ const maxEventTimeout = 540 * time.Second
 
 func (m *Manifest) validate() error {
 	var errs []error
-	topics := map[string]bool{}
+	topics, dead := map[string]bool{}, ""
 	for _, t := range m.Topics {
 		if topics[t.Name] {
 			errs = append(errs, fmt.Errorf("topic %q is declared twice", t.Name))
 		}
-		if (t.Message == "") == (t.Bucket == "") {
-			errs = append(errs, fmt.Errorf("topic %q carries either a message or a bucket's notifications", t.Name))
+		carries := 0
+		for _, it := range []bool{t.Message != "", t.Bucket != "", t.DeadLetters} {
+			if it {
+				carries++
+			}
+		}
+		if carries != 1 {
+			errs = append(errs, fmt.Errorf("topic %q carries either a message or a bucket's notifications or dead letters", t.Name))
+		}
+		if t.DeadLetters && dead != "" {
+			errs = append(errs, fmt.Errorf("topics %q and %q both carry dead letters", dead, t.Name))
+		}
+		if t.DeadLetters {
+			dead = t.Name
 		}
 		topics[t.Name] = true
 	}
