@@ -8,11 +8,10 @@ GO ?= go
 run: setup
 	@$(GO) run ./emulators $(ARGS)
 
-# Every test, with one set of stores for all packages. The packages are tested with
-# the race detector; the harness, which e2e drives, is the one that make run builds:
-# with the detector it takes several times the CPU.
+# Every test, with one set of stores for all packages; PKG names some:
+# make test PKG=./shared/cache
 test: setup
-	@$(GO) run ./emulators exec $(GO) test -race -shuffle=on -timeout 10m $(or $(PKG),./...)
+	@$(GO) run ./emulators exec scripts/test $(PKG)
 
 # Format, linters, generated code.
 check: setup

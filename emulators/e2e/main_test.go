@@ -28,7 +28,7 @@ var segue *running
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// These tests wait more than they compute.
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	os.Exit(runTests(m))

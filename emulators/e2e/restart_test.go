@@ -37,11 +37,11 @@ func (r *running) assertPlays(t *testing.T, track string) (keyID string) {
 	return s.Key.Value
 }
 
-// awaitExport waits until the snapshot is younger than now.
-func awaitExport(t *testing.T, data string) {
+// awaitExport waits until the snapshot is younger than since.
+func awaitExport(t *testing.T, data string, since time.Time) {
 	t.Helper()
-	file, since := filepath.Join(data, "spanner.snapshot"), time.Now()
-	for deadline := since.Add(10 * time.Second); ; wait(t) {
+	file := filepath.Join(data, "spanner.snapshot")
+	for deadline := time.Now().Add(10 * time.Second); ; wait(t) {
 		if stat, err := os.Stat(file); err == nil && stat.ModTime().After(since) {
 			return
 		}
@@ -86,11 +86,13 @@ func TestARestartKeepsEverything(t *testing.T) {
 	if err := old.Call(ctx, http.MethodGet, "/v1/tracks/"+done.TrackID, nil, nil); err != nil {
 		t.Errorf("a token from before the restart: %v", err)
 	}
+	// Once all is done nothing changes any more, and nothing is exported.
+	atWork := time.Now()
 	resumed := follow(ctx, t, second.as(t, "LABEL"), cut.ID)
 	if resumed.Status != ingest.Playable {
 		t.Fatalf("the upload that was cut = %+v\n%s", resumed, second.log())
 	}
-	awaitExport(t, data)
+	awaitExport(t, data, atWork)
 	if err := second.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestAnyRowsSurvive(t *testing.T) {
 	id := int64(0)
 	rapid.Check(t, func(rt *rapid.T) {
 		var rows []*spanner.Mutation
-		for range rapid.IntRange(1, 20).Draw(rt, "rows") {
+		for range rapid.IntRange(1, 8).Draw(rt, "rows") {
 			id++
 			row := map[string]any{"Id": id}
 			for _, c := range all {
