@@ -119,7 +119,7 @@ func TestDeathsAtEveryPoint(t *testing.T) {
 			functions[f] = true
 		}
 	}
-	r := startIn(t, filepath.Join(t.TempDir(), "data"), "--copies", "1", "--separate", strings.Join(slices.Sorted(maps.Keys(functions)), ","))
+	r := startIn(t, filepath.Join(t.TempDir(), "data"), "--separate", strings.Join(slices.Sorted(maps.Keys(functions)), ","))
 	d := &dying{running: r, label: r.as(t, "LABEL"), deaths: map[string]int{}}
 
 	d.arm(t, ofPicture)

@@ -51,7 +51,7 @@ var faults = map[string]func(*toxiproxy.Proxy) error{
 func TestStoresAway(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	r, err := start(filepath.Join(dir, "data"), "--faults", "--copies", "1")
+	r, err := start(filepath.Join(dir, "data"), "--faults")
 	if err != nil {
 		t.Fatal(err)
 	}

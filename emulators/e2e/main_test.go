@@ -1,6 +1,6 @@
 // Package e2e drives a whole Segue, started as make run starts it, over HTTP
-// only. Its harness delivers each event three times, two of them at once, and
-// aborts some of Spanner's commits.
+// only. Its harness aborts some of Spanner's commits; one of its own, in
+// thrice_test.go, delivers each event three times, two of them at once.
 package e2e
 
 import (
@@ -47,7 +47,7 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	segue, err = start(filepath.Join(dir, "data"), "--copies", "3")
+	segue, err = start(filepath.Join(dir, "data"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

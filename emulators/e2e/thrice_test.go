@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/segue-audio/segue/shared/client"
 	"github.com/segue-audio/segue/shared/ingest"
 )
 
@@ -22,15 +24,28 @@ import (
 // left behind is looked for in the stores themselves.
 func TestThreeDeliveriesLeaveOneLiveFolderPerRendition(t *testing.T) {
 	t.Parallel()
-	file := fixture(t, "2.4", "title=Thrice", "artist=Thrice", "album=Thrice")
-	track := playable(t, file, "thrice.flac", "audio/flac", ingest.Metadata{})
+	r := startIn(t, filepath.Join(t.TempDir(), "data"), "--copies", "3")
+	label, ctx := r.as(t, "LABEL"), within(t, 2*time.Minute)
+	target, err := label.Upload(ctx, fixture(t, "1", "title=Thrice", "artist=Thrice", "album=Thrice"), client.Announcement{Filename: "thrice.flac", ContentType: "audio/flac"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := follow(ctx, t, label, target.ID)
+	if s.Status != ingest.Playable {
+		t.Fatalf("the upload ends as %+v\n%s", s, r.log())
+	}
+	track := s.TrackID
 	var folders []string
 	for _, q := range []string{"?format=ogg&quality=96", "?format=ogg&quality=160", "?format=ogg&quality=320", "?format=aac&quality=96", "?format=aac&quality=160", "?format=aac&quality=320"} {
-		u := streamOf(t, "PREMIUM", track, q).URL
-		folders = append(folders, strings.TrimPrefix(u[:strings.Index(u, "/data?")+1], segue.env(t)["SEGUE_CDN_URL"]+"/"))
+		var played stream
+		if err := r.as(t, "PREMIUM").Call(ctx, http.MethodGet, "/v1/tracks/"+track+"/stream"+q, nil, &played); err != nil {
+			t.Fatal(err)
+		}
+		u := played.URL
+		folders = append(folders, strings.TrimPrefix(u[:strings.Index(u, "/data?")+1], r.env(t)["SEGUE_CDN_URL"]+"/"))
 	}
 	slices.Sort(folders)
-	db := database(t)
+	db := r.database(t)
 	// A loser is removed after the track is playable: wait for that.
 	deadline := time.Now().Add(time.Minute)
 	for {
@@ -54,7 +69,7 @@ func TestThreeDeliveriesLeaveOneLiveFolderPerRendition(t *testing.T) {
 		wait(t)
 	}
 	for _, f := range folders {
-		if got, want := objects(t, f), []string{f + "data", f + "hashes", f + "seek"}; !slices.Equal(got, want) {
+		if got, want := r.objects(t, f), []string{f + "data", f + "hashes", f + "seek"}; !slices.Equal(got, want) {
 			t.Errorf("objects in %s: %v", f, got)
 		}
 	}
@@ -63,6 +78,9 @@ func TestThreeDeliveriesLeaveOneLiveFolderPerRendition(t *testing.T) {
 	}
 	if n := count(t, db, "SELECT COUNT(*) FROM Artists WHERE Name = 'Thrice'"); n != 1 {
 		t.Errorf("%d artists", n)
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
 	}
 }
 

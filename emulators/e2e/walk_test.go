@@ -45,7 +45,7 @@ func TestTheReadmesWalkWorksAsWritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".segue", "env"), env, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	track := playable(t, fixture(t, "31", "title=A Demo", "copyright=CC BY-SA 3.0"), "demo.flac", "audio/flac", ingest.Metadata{})
+	track := playable(t, fixture(t, "3", "title=A Demo", "copyright=CC BY-SA 3.0"), "demo.flac", "audio/flac", ingest.Metadata{})
 	cmd := exec.CommandContext(within(t, 4*time.Minute), "bash", "-c", script)
 	cmd.Dir = dir
 	// This harness has no demo; the upload above stands in for its first track.

@@ -18,6 +18,7 @@ import (
 	"github.com/segue-audio/segue/emulators/emutest"
 	"github.com/segue-audio/segue/shared/event"
 	"github.com/segue-audio/segue/shared/event/eventpb"
+	"github.com/segue-audio/segue/shared/gcp"
 )
 
 // away is Pub/Sub at an address that refuses, or that accepts and never answers.
@@ -114,7 +115,7 @@ func TestEventFunctionWaitsForPubSub(t *testing.T) {
 	t.Parallel()
 	w, topics := emutest.Writer(t)
 	proxy := emutest.Faults(t, os.Getenv("PUBSUB_EMULATOR_HOST"))
-	client, err := pubsub.NewClient(t.Context(), topics.Project(), option.WithEndpoint(proxy.Addr), option.WithoutAuthentication())
+	client, err := gcp.NewPubSub(t.Context(), topics.Project(), option.WithEndpoint(proxy.Addr), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)
 	}

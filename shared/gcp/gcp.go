@@ -18,6 +18,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/spanner"
 	"cloud.google.com/go/storage"
+	"google.golang.org/api/option"
 
 	"github.com/segue-audio/segue/shared/once"
 )
@@ -66,14 +67,17 @@ func New(c Config) *Clients {
 			return client, nil
 		}),
 		Storage: once.Value(func() (*storage.Client, error) { return NewStorage(ctx) }),
-		PubSub: once.Value(func() (*pubsub.Client, error) {
-			client, err := pubsub.NewClientWithConfig(ctx, c.Project, publishCalls(), connections()...)
-			if err != nil {
-				return nil, fmt.Errorf("connect to Pub/Sub: %w", err)
-			}
-			return client, nil
-		}),
+		PubSub: once.Value(func() (*pubsub.Client, error) { return NewPubSub(ctx, c.Project) }),
 	}
+}
+
+// NewPubSub makes a Pub/Sub client.
+func NewPubSub(ctx context.Context, project string, opts ...option.ClientOption) (*pubsub.Client, error) {
+	client, err := pubsub.NewClientWithConfig(ctx, project, publishCalls(), append(connections(), opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Pub/Sub: %w", err)
+	}
+	return client, nil
 }
 
 // Bucket is a handle on a bucket of the shared storage client.

@@ -32,8 +32,7 @@ func (l limits) exceeded(state *os.ProcessState, messages string) string {
 	const memory, output = "it takes more memory than there is for a file", "what it decodes to is larger than there is room for a file"
 	switch {
 	case !enforced:
-	// The kernel counts by ticks, the sum is a little less.
-	case state.UserTime()+state.SystemTime() >= l.cpu*9/10:
+	case l.computed(state):
 		return "it takes more than " + l.cpu.String() + " of computing"
 	case overran(state):
 		return output
@@ -44,6 +43,14 @@ func (l limits) exceeded(state *os.ProcessState, messages string) string {
 		return output
 	}
 	return ""
+}
+
+// computed says whether the process was ended for its computing. The kernel counts
+// that by ticks, and the sum is less: by a little, or by a good part of a second
+// where a machine is shared. So one that a signal ended needs no more than half.
+func (l limits) computed(state *os.ProcessState) bool {
+	used := state.UserTime() + state.SystemTime()
+	return used >= l.cpu*9/10 || (state.ExitCode() == interrupted && used >= l.cpu/2)
 }
 
 // interrupted is what ffmpeg exits with when a signal asked it to stop.
