@@ -94,11 +94,6 @@ func wait(t *testing.T) {
 	}
 }
 
-func database(t *testing.T) *spanner.Client {
-	t.Helper()
-	return segue.database(t)
-}
-
 func (r *running) database(t *testing.T) *spanner.Client {
 	t.Helper()
 	env := r.env(t)
@@ -120,12 +115,6 @@ func count(t *testing.T, db *spanner.Client, sql string) int64 {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// objects lists the names in the audio bucket under a prefix.
-func objects(t *testing.T, prefix string) []string {
-	t.Helper()
-	return segue.objects(t, prefix)
 }
 
 func (r *running) objects(t *testing.T, prefix string) []string {

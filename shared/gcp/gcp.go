@@ -67,7 +67,7 @@ func New(c Config) *Clients {
 			return client, nil
 		}),
 		Storage: once.Value(func() (*storage.Client, error) { return NewStorage(ctx) }),
-		PubSub: once.Value(func() (*pubsub.Client, error) { return NewPubSub(ctx, c.Project) }),
+		PubSub:  once.Value(func() (*pubsub.Client, error) { return NewPubSub(ctx, c.Project) }),
 	}
 }
 
