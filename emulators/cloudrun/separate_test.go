@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/segue-audio/segue/functions"
 	"github.com/segue-audio/segue/shared/crash"
@@ -89,7 +90,15 @@ func TestSeparateFunctionsAreStartedAgain(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	h.out.until(t, "ended with 137; its next request starts it again\nended with 137")
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for h.statusOf(t, "test-echo").LastExit == nil {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("nobody noted the death of test-echo")
+		}
+	}
 	if again := send(t, "GET", h.URL("test-echo"), nil, nil).echoed(t); again.PID == first.PID {
 		t.Error("it answers from the grave")
 	}
