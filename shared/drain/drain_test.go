@@ -59,9 +59,7 @@ func handle(r *http.Request) bool {
 		return ok
 	}
 	fmt.Println("entered")
-	for !work.closed() {
-		time.Sleep(time.Millisecond)
-	}
+	<-work.ending()
 	fmt.Println("draining")
 	_, _ = io.Copy(io.Discard, r.Body) // ends when the test lets it
 	return true

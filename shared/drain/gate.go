@@ -10,6 +10,7 @@ type gate struct {
 	mu     sync.Mutex
 	inside int
 	empty  chan struct{} // of a closed gate: closed when the last one left
+	end    chan struct{} // closed with the gate; nil until somebody asks for it
 }
 
 func (g *gate) enter() (leave func(), ok bool) {
@@ -37,6 +38,9 @@ func (g *gate) close(limit time.Duration) (idle bool) {
 	g.mu.Lock()
 	if g.empty == nil {
 		g.empty = make(chan struct{})
+		if g.end != nil {
+			close(g.end)
+		}
 		if g.inside == 0 {
 			close(g.empty)
 		}
@@ -51,9 +55,15 @@ func (g *gate) close(limit time.Duration) (idle bool) {
 	}
 }
 
-// closed says whether the end has begun.
-func (g *gate) closed() bool {
+// ending is closed when the end begins.
+func (g *gate) ending() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.empty != nil
+	if g.end == nil {
+		g.end = make(chan struct{})
+		if g.empty != nil {
+			close(g.end)
+		}
+	}
+	return g.end
 }

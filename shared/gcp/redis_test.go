@@ -155,7 +155,7 @@ func TestRedisComesBack(t *testing.T) {
 			t.Errorf("after a second: %v, asked %d times more", err, asked-before)
 		}
 		result = nil
-		time.Sleep(redisAway + time.Millisecond)
+		time.Sleep(redisAway + time.Millisecond) // synctest's clock
 		for range 3 {
 			if err := call(); err != nil {
 				t.Errorf("back: %v", err)

@@ -75,7 +75,7 @@ func (c Check) Do(ctx context.Context, along func(redis.Pipeliner)) error {
 	if limit.IsZero() {
 		return fmt.Errorf("no rate limit for %q", c.class)
 	}
-	trip := &roundTrip{client: l.redis, along: along, signIn: c.caller.SignIn}
+	trip := &roundTrip{Client: l.redis, along: along, signIn: c.caller.SignIn}
 	key := string(c.class) + ":" + c.caller.Client + ":" + c.caller.User
 	result, err := redis_rate.NewLimiter(trip).Allow(ctx, key, limit)
 	if err != nil && ctx.Err() != nil {
@@ -116,9 +116,8 @@ func (c Check) signedIn(cmd *redis.StringCmd) error {
 // roundTrip runs the limiter's script in a pipeline with everything else that
 // the request asks. Only redis_rate's script is ever run by it.
 type roundTrip struct {
-	*redis.Client // what a limiter needs besides
+	*redis.Client
 
-	client *redis.Client
 	along  func(redis.Pipeliner)
 	signIn string
 	epoch  *redis.StringCmd
@@ -135,7 +134,7 @@ func (t *roundTrip) Eval(ctx context.Context, script string, keys []string, args
 }
 
 func (t *roundTrip) run(ctx context.Context, script func(redis.Pipeliner) *redis.Cmd) *redis.Cmd {
-	pipe := t.client.Pipeline()
+	pipe := t.Pipeline()
 	cmd := script(pipe)
 	if t.signIn != "" {
 		t.epoch = pipe.Get(ctx, SignInKey(t.signIn))
